@@ -185,7 +185,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class MarkerRule:
-    """One marker of one open test, as the engine needs it. `test` is an opaque handle, handed back in Match."""
+    """One marker of one open test, as the engine needs it; `test` is an opaque handle."""
 
     test: int
     kind: MarkerKind
