@@ -1,0 +1,22 @@
+"""Rows, constraints and querysets. Only `services` writes them."""
+
+from seedtest.models.events import Event, IdempotencyKey, TickLease
+from seedtest.models.mailboxes import (
+    Arrival,
+    Evidence,
+    FolderCursor,
+    Mailbox,
+    SeedAccount,
+    SeedList,
+    SeedListMember,
+)
+from seedtest.models.people import ApiKey, Membership, User, Workspace
+from seedtest.models.schedules import Schedule
+from seedtest.models.seedtests import Marker, ReceivedMessage, SeedResult, SeedTest, Stream
+from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
+
+__all__ = [
+    "ApiKey", "Arrival", "Event", "Evidence", "FolderCursor", "IdempotencyKey", "Mailbox", "Marker", "Membership",
+    "Outbound", "OutgoingMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedList", "SeedListMember",
+    "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Workspace",
+]  # fmt: skip

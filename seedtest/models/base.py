@@ -1,0 +1,34 @@
+"""What every row has: a big integer inside, a prefixed random id outside."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from typing import Any
+
+from django.db import models
+
+_ALPHABET = string.digits + string.ascii_letters
+
+
+def new_public_id(prefix: str) -> str:
+    """`prefix` + "_" + 22 random base62 characters (131 bits)."""
+    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(22))}"
+
+
+class PublicIdField(models.CharField):
+    """The only id that leaves the service."""
+
+    def __init__(self, prefix: str = "", **kwargs: Any) -> None:
+        self.prefix = prefix
+        kwargs |= {"max_length": 40, "unique": True, "editable": False, "default": self._new}
+        super().__init__(**kwargs)
+
+    def _new(self) -> str:
+        return new_public_id(self.prefix)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        for key in ("max_length", "unique", "editable", "default"):
+            kwargs.pop(key, None)
+        return name, path, args, kwargs | {"prefix": self.prefix}

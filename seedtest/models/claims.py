@@ -1,0 +1,180 @@
+"""Who may work on what: leases and compare-and-set in literal SQL that SQLite (3.35 on) and PostgreSQL both accept.
+
+A claim raises the row's epoch; a commit is valid only while the epoch is still the one claimed (fencing), so a worker
+that was frozen longer than its lease can do no harm when it wakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from seedtest.models.mailboxes import POLLED_STATES, SUSPECT_AFTER
+
+#: Lost claims after which a mailbox is quarantined: two anywhere, then three on the suspect queue, where each poll
+#: has a process of its own and a loss is this mailbox's doing.
+QUARANTINE_AFTER = SUSPECT_AFTER + 3
+
+_STATES = ", ".join(f"'{state.value}'" for state in POLLED_STATES)
+_FREE = f"""state IN ({_STATES}) AND next_poll_at <= %(now)s
+    AND (lease_until IS NULL OR lease_until <= %(now)s) AND (backoff_until IS NULL OR backoff_until <= %(now)s)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to poll one mailbox until the lease ends or somebody claims it again."""
+
+    mailbox_id: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A mailbox that dispatch hands to the workers."""
+
+    mailbox_id: int
+    suspect: bool
+
+
+def _skip_locked() -> str:
+    # Only PostgreSQL has row locks to skip; SQLite has one writer, which is the whole lock.
+    return "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+
+
+def _execute(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    bound = {name: _bind(value) for name, value in values.items()}
+    with connection.cursor() as cursor:
+        cursor.execute(sql, bound)
+        return list(cursor.fetchall())
+
+
+def _bind(value: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _id_list(ids: Sequence[int]) -> str:
+    return ", ".join(str(int(one)) for one in ids) or "NULL"
+
+
+def offer_due(now: datetime, *, limit: int, hold: timedelta) -> list[Offer]:
+    """Take up to `limit` due mailboxes for dispatch; nobody offers them again before `hold` has passed."""
+    rows = _execute(
+        f"""UPDATE seedtest_mailbox SET dispatched_until = %(until)s WHERE id IN (
+                SELECT id FROM seedtest_mailbox WHERE {_FREE}
+                AND (dispatched_until IS NULL OR dispatched_until <= %(now)s)
+                ORDER BY next_poll_at LIMIT %(limit)s {_skip_locked()})
+            RETURNING id, attempts""",
+        {"now": now, "until": now + hold, "limit": limit},
+    )
+    return [Offer(row[0], row[1] >= SUSPECT_AFTER) for row in rows]
+
+
+def claim(ids: Sequence[int], now: datetime, *, owner: str, lease: timedelta, suspect: bool = False) -> list[Claim]:
+    """Lease those of `ids` that are due and free. `suspect` claims only mailboxes that lost claims before."""
+    rows = _execute(
+        f"""UPDATE seedtest_mailbox
+            SET lease_epoch = lease_epoch + 1, lease_until = %(until)s, lease_owner = %(owner)s, attempts = attempts + 1
+            WHERE id IN (
+                SELECT id FROM seedtest_mailbox WHERE id IN ({_id_list(ids)}) AND {_FREE}
+                AND attempts {">=" if suspect else "<"} {SUSPECT_AFTER} {_skip_locked()})
+            RETURNING id, lease_epoch""",
+        {"now": now, "until": now + lease, "owner": owner},
+    )
+    return [Claim(*row) for row in rows]
+
+
+def finish(claim: Claim, *, next_poll_at: datetime) -> bool:
+    """First statement of the committing transaction: free the mailbox if the claim is still ours, else False."""
+    rows = _execute(
+        """UPDATE seedtest_mailbox
+           SET lease_until = NULL, lease_owner = '', attempts = 0, dispatched_until = NULL, next_poll_at = %(next)s
+           WHERE id = %(id)s AND lease_epoch = %(epoch)s RETURNING id""",
+        {"id": claim.mailbox_id, "epoch": claim.epoch, "next": next_poll_at},
+    )
+    return bool(rows)
+
+
+def quarantine_lost(now: datetime) -> list[int]:
+    """Mailboxes whose polls killed their worker again and again even alone: stop polling them."""
+    rows = _execute(
+        f"""UPDATE seedtest_mailbox SET state = 'quarantined', state_reason = 'quarantined', lease_until = NULL
+            WHERE state IN ({_STATES}) AND attempts >= {QUARANTINE_AFTER}
+            AND (lease_until IS NULL OR lease_until <= %(now)s) RETURNING id""",
+        {"now": now},
+    )
+    return [row[0] for row in rows]
+
+
+def take_tick(name: str, now: datetime, *, owner: str, lease: timedelta) -> bool:
+    """True for exactly one caller until it calls end_tick or the lease ends."""
+    _execute(
+        "INSERT INTO seedtest_ticklease (name, owner, last_error) VALUES (%(name)s, '', '') "
+        "ON CONFLICT (name) DO NOTHING RETURNING name",
+        {"name": name},
+    )
+    rows = _execute(
+        """UPDATE seedtest_ticklease SET owner = %(owner)s, until = %(until)s, started_at = %(now)s
+           WHERE name = %(name)s AND (until IS NULL OR until <= %(now)s) RETURNING name""",
+        {"name": name, "owner": owner, "until": now + lease, "now": now},
+    )
+    return bool(rows)
+
+
+def end_tick(name: str, now: datetime, *, owner: str, error: str = "") -> None:
+    _execute(
+        """UPDATE seedtest_ticklease SET until = NULL, finished_at = %(now)s, last_error = %(error)s
+           WHERE name = %(name)s AND owner = %(owner)s RETURNING name""",
+        {"name": name, "owner": owner, "now": now, "error": error[:2000]},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SendClaim:
+    """The right to send one envelope."""
+
+    outbound_id: int
+    epoch: int
+
+
+def claim_outbound(now: datetime, *, limit: int, lease: timedelta) -> list[SendClaim]:
+    """Take queued envelopes that are due."""
+    rows = _execute(
+        f"""UPDATE seedtest_outbound
+            SET status = 'inflight', claim_epoch = claim_epoch + 1, inflight_until = %(until)s, attempts = attempts + 1
+            WHERE id IN (
+                SELECT id FROM seedtest_outbound WHERE status = 'queued' AND next_attempt_at <= %(now)s
+                ORDER BY next_attempt_at, id LIMIT %(limit)s {_skip_locked()})
+            RETURNING id, claim_epoch""",
+        {"now": now, "until": now + lease, "limit": limit},
+    )
+    return [SendClaim(*row) for row in rows]
+
+
+def mark_data_started(claim: SendClaim, now: datetime) -> bool:
+    """Committed before DATA goes out: from here on a lost answer means `unknown`, and nothing is sent twice."""
+    rows = _execute(
+        """UPDATE seedtest_outbound SET data_started_at = %(now)s
+           WHERE id = %(id)s AND claim_epoch = %(epoch)s AND status = 'inflight' RETURNING id""",
+        {"id": claim.outbound_id, "epoch": claim.epoch, "now": now},
+    )
+    return bool(rows)
+
+
+def release_lost_outbound(now: datetime) -> tuple[list[int], list[int]]:
+    """Envelopes whose sender died: (queued again, because DATA never began; unknown, because it may be out)."""
+    queued = _execute(
+        """UPDATE seedtest_outbound SET status = 'queued', next_attempt_at = %(now)s, inflight_until = NULL
+           WHERE status = 'inflight' AND inflight_until <= %(now)s AND data_started_at IS NULL RETURNING id""",
+        {"now": now},
+    )
+    unknown = _execute(
+        """UPDATE seedtest_outbound SET status = 'unknown', inflight_until = NULL, smtp_stage = 'data',
+               smtp_reply = 'The sending process ended before the server answered.'
+           WHERE status = 'inflight' AND inflight_until <= %(now)s AND data_started_at IS NOT NULL RETURNING id""",
+        {"now": now},
+    )
+    return [row[0] for row in queued], [row[0] for row in unknown]

@@ -1,0 +1,72 @@
+"""Misconfiguration speaks at start-up, with an id and a hint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from seedtest import netguard
+
+
+@register()
+def encryption_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.SEEDTEST_ENCRYPTION_KEYS:
+        hint = "Run `manage.py newkey` and set SEEDTEST_ENCRYPTION_KEYS to what it prints."
+        return [Error("There is no encryption key, so no mailbox password can be kept.", hint=hint, id="seedtest.E001")]
+    return [
+        Error(
+            f"Key {number} in SEEDTEST_ENCRYPTION_KEYS is not a Fernet key.",
+            hint="A key is 32 bytes in URL-safe base64 (44 characters): `manage.py newkey` prints one.",
+            id="seedtest.E002",
+        )
+        for number, key in enumerate(settings.SEEDTEST_ENCRYPTION_KEYS, 1)
+        if not _is_fernet_key(key)
+    ]
+
+
+def _is_fernet_key(key: str) -> bool:
+    try:
+        Fernet(key.encode())
+    except ValueError:
+        return False
+    return True
+
+
+@register()
+def netguard_allow(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    try:
+        entries = netguard.parse_allow(settings.NETGUARD_ALLOW)
+    except ValueError as error:
+        hint = "Write CIDR or CIDR:port, several with commas: 10.1.0.0/16:993,127.0.0.0/8"
+        return [Error(f"NETGUARD_ALLOW cannot be read: {error}.", hint=hint, id="seedtest.E003")]
+    if entries and not settings.DEBUG:
+        hint = "Right for servers of your own in a private network; otherwise empty it."
+        return [Warning("NETGUARD_ALLOW lets the service dial private addresses.", hint=hint, id="seedtest.W001")]
+    return []
+
+
+@register()
+def clock_offset(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.CLOCK_OFFSET_SECONDS:
+        return []
+    hint = "Unset CLOCK_OFFSET_SECONDS: it is for tests only."
+    return [Warning("The service's clock is shifted.", hint=hint, id="seedtest.W002")]
+
+
+@register()
+def lease_outlives_session(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.LEASE_SECONDS > settings.SESSION_DEADLINE:
+        return []
+    hint = "Set LEASE_SECONDS well above SESSION_DEADLINE."
+    message = "A mailbox's lease ends before its session must, so two workers could poll it at once."
+    return [Error(message, hint=hint, id="seedtest.E004")]
+
+
+@register(deploy=True)
+def secret_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if settings.SECRET_KEY:
+        return []
+    return [Error("SECRET_KEY is empty.", hint="Set it to 50 random characters.", id="seedtest.E005")]
