@@ -1,0 +1,68 @@
+"""The real servers, one of each for the whole run; on a failure, what they had to say."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.live.servers.browser import Chromium
+from tests.live.servers.dovecot import Dovecot
+from tests.live.servers.postfix import Postfix
+from tests.live.servers.postgres import Postgres, program
+from tests.live.servers.presence import need, need_root
+from tests.live.servers.processes import Server
+from tests.live.servers.redis import Redis
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "live" in item.path.parts:
+            item.add_marker(pytest.mark.live)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.TestReport]:
+    report: pytest.TestReport = yield
+    if report.failed and "live" in item.path.parts:
+        report.sections += [(f"{server.name} log", server.log_tail()) for server in Server.running.values()]
+    return report
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    for binary in ("dovecot", "doveadm", "sievec"):
+        need(binary)
+    with Dovecot() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
+    need("postfix")
+    need_root("Postfix")
+    with Postfix(dovecot) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    need("redis-server")
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    program("postgres")
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    need("chromium")
+    need("chromedriver")
+    with Chromium() as browser:
+        yield browser
