@@ -24,23 +24,8 @@ _MAX_UNTRUSTED: Final = 50
 
 #: Fields of the message itself: a receiver's header stands above them all, unless the catalogue says otherwise.
 _MESSAGE_FIELDS: Final = frozenset(
-    [
-        "from",
-        "to",
-        "cc",
-        "sender",
-        "reply-to",
-        "subject",
-        "date",
-        "message-id",
-        "in-reply-to",
-        "references",
-        "mime-version",
-        "content-type",
-        "dkim-signature",
-        "list-unsubscribe",
-        "list-id",
-    ]
+    {"from", "to", "cc", "sender", "reply-to", "subject", "date", "message-id", "in-reply-to", "references"}
+    | {"mime-version", "content-type", "dkim-signature", "list-unsubscribe", "list-id"}
 )
 _BOUNDARIES: Final = _MESSAGE_FIELDS | {"received"}
 

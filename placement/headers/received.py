@@ -20,7 +20,7 @@ _BRACKETED: Final = re.compile(r"[\[(](?:IPv6:)?([0-9a-fA-F.:]{3,45})[\])]", re.
 #: `ipaddress.is_global` misses CGNAT, NAT64, 6to4 and mapped addresses, so the list is our own.
 _INTERNAL: Final = tuple(
     ipaddress.ip_network(text)
-    for text in [
+    for text in (
         "0.0.0.0/8",
         "10.0.0.0/8",
         "100.64.0.0/10",
@@ -39,7 +39,7 @@ _INTERNAL: Final = tuple(
         "fc00::/7",
         "fe80::/10",
         "ff00::/8",
-    ]
+    )
 )
 
 
