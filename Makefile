@@ -1,0 +1,57 @@
+# make demo [EML=path/to/message.eml] [ONCE=1]   a real seed test in an embedded mail world
+# make test                                      everything, with real servers where they can be had
+# make lint                                      ruff and mypy alone
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint
+.NOTPARALLEL:
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# The first Python >= 3.11 that can make virtual environments; PYTHON=... chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		&& { echo $$python; break; }; done)
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+venv: .venv/.installed-dev
+
+.venv/.made:
+	@test -n "$(PYTHON)" || { \
+		echo "No Python 3.11 or newer with the venv module was found on the PATH."; \
+		echo "Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3 ..."; \
+		exit 1; }
+	@echo "Making .venv with $(PYTHON)"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.installed-demo: .venv/.made requirements.txt requirements-demo.txt
+	@echo "Installing what the demo needs into .venv (once, about a minute)"
+	@$(PIP) -r requirements-demo.txt
+	@touch $@
+
+.venv/.installed-dev: .venv/.made requirements.txt requirements-demo.txt requirements-dev.txt
+	@echo "Installing what the tests need into .venv (once, about a minute)"
+	@$(PIP) -r requirements-dev.txt
+	@touch .venv/.installed-demo $@
+
+demo: .venv/.installed-demo
+	@$(BIN)/python manage.py demo $(if $(EML),--eml "$(EML)") $(if $(ONCE),--once)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict placement
+
+# Every part runs, also after one that failed; the exit status says whether all of them passed.
+test: .venv/.installed-dev
+	@status=0; \
+	part() { printf '\n== %s\n' "$$1"; shift; "$$@" || status=1; }; \
+	part 'Servers for the live tests' scripts/install-test-servers; \
+	part 'Lint and types' $(MAKE) --no-print-directory lint; \
+	part 'The engine: tests/placement' $(BIN)/pytest tests/placement; \
+	part 'The service: tests/seedtest' $(BIN)/pytest tests/seedtest; \
+	part 'Real servers: tests/live' $(BIN)/pytest tests/live; \
+	exit $$status
