@@ -1,0 +1,109 @@
+"""The cast of every story about the service: who works here, who must see nothing, and rows to begin with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from placement.vocabulary import MarkerKind
+from seedtest import models
+from seedtest.models.clock import db_now
+
+_number = itertools.count(1)
+PASSWORD = "correct horse battery"
+
+
+@dataclass(frozen=True)
+class Cast:
+    """`owner` and `teammate` share `workspace`; `stranger` owns `elsewhere` and nothing else."""
+
+    workspace: models.Workspace
+    owner: models.User
+    teammate: models.User
+    elsewhere: models.Workspace
+    stranger: models.User
+
+
+def _person(name: str, workspace: models.Workspace, role: str) -> models.User:
+    user = models.User.objects.create_user(f"{name}@people.example", PASSWORD, name=name.title())
+    models.Membership.objects.create(user=user, workspace=workspace, role=role)
+    return user
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    workspace = models.Workspace.objects.create(name="Acme", timezone="Europe/Berlin")
+    elsewhere = models.Workspace.objects.create(name="Elsewhere")
+    return Cast(
+        workspace=workspace,
+        owner=_person("olga", workspace, "owner"),
+        teammate=_person("theo", workspace, "marketer"),
+        elsewhere=elsewhere,
+        stranger=_person("sten", elsewhere, "owner"),
+    )
+
+
+@pytest.fixture
+def now(db: None) -> datetime:
+    return db_now()
+
+
+def _make_seed(
+    workspace: models.Workspace,
+    provider: str = "gmail",
+    address: str = "",
+    *,
+    mailbox: models.Mailbox | None = None,
+    region: str = "",
+    mailbox_type: str = "consumer",
+    **fields: Any,
+) -> models.SeedAccount:
+    """A seed account; `fields` go to its mailbox. `mailbox`: use that one instead of a new one."""
+    address = address or f"seed{next(_number)}@{provider.replace('_', '-')}.example"
+    if mailbox is None:
+        values = {"workspace": workspace, "host": "127.0.0.1", "login": address, "secret": "mailbox password"} | fields
+        mailbox = models.Mailbox.objects.create(address=address, provider=provider, **values)
+    return models.SeedAccount.objects.create(
+        workspace=workspace, mailbox=mailbox, region=region, mailbox_type=mailbox_type
+    )
+
+
+def _make_test(
+    workspace: models.Workspace,
+    seeds: Sequence[models.SeedAccount] = (),
+    *,
+    token: str = "",
+    now: datetime | None = None,
+    dispatch: str = "assumed",
+    **fields: Any,
+) -> models.SeedTest:
+    """An open test with a waiting result a seed and a minted marker, its rows written straight into the tables."""
+    now = now or db_now()
+    values: dict[str, Any] = {"name": f"Test {next(_number)}", "window_starts_at": now, "created_at": now}
+    values["start_by"] = now + timedelta(hours=24)
+    test = models.SeedTest.objects.create(workspace=workspace, **(values | fields))
+    for seed in seeds:
+        models.SeedResult.objects.create(
+            test=test, seed_account=seed, mailbox=seed.mailbox, provider=seed.mailbox.provider,
+            mailbox_type=seed.mailbox_type, region=seed.region, dispatch=dispatch, deadline_at=test.deadline_at,
+        )  # fmt: skip
+    models.Marker.objects.create(
+        workspace=workspace, test=test, kind=MarkerKind.TOKEN.value,
+        value=token or f"{next(_number):026d}", valid_from=now, valid_until=now + timedelta(days=30),
+    )  # fmt: skip
+    return test
+
+
+@pytest.fixture
+def make_seed(db: None) -> Callable[..., models.SeedAccount]:
+    return _make_seed
+
+
+@pytest.fixture
+def make_test(db: None) -> Callable[..., models.SeedTest]:
+    return _make_test
