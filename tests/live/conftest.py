@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.live.servers.browser import Chromium
-from tests.live.servers.dovecot import Dovecot
+from tests.live.servers.dovecot import Dovecot, need_dovecot
 from tests.live.servers.postfix import Postfix
 from tests.live.servers.postgres import Postgres, program
 from tests.live.servers.presence import need, need_root
 from tests.live.servers.processes import Server
 from tests.live.servers.redis import Redis
+
+S = TypeVar("S", bound=Server)
+SHARED: list[Server] = []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,11 +34,26 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, pytest.
     return report
 
 
+@contextmanager
+def shared(server: S) -> Iterator[S]:
+    """A server for the whole run."""
+    with server:
+        SHARED.append(server)
+        yield server
+        SHARED.remove(server)
+
+
+@pytest.fixture(autouse=True)
+def _servers_are_up() -> None:
+    """A test that kills a server and then fails takes no other test down with it."""
+    for server in SHARED:
+        server.revive()
+
+
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
-    for binary in ("dovecot", "doveadm", "sievec"):
-        need(binary)
-    with Dovecot() as server:
+    need_dovecot()
+    with shared(Dovecot()) as server:
         yield server
 
 
@@ -42,21 +61,21 @@ def dovecot() -> Iterator[Dovecot]:
 def postfix(dovecot: Dovecot) -> Iterator[Postfix]:
     need("postfix")
     need_root("Postfix")
-    with Postfix(dovecot) as server:
+    with shared(Postfix(dovecot)) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Redis]:
     need("redis-server")
-    with Redis() as server:
+    with shared(Redis()) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     program("postgres")
-    with Postgres() as server:
+    with shared(Postgres()) as server:
         yield server
 
 
@@ -64,5 +83,5 @@ def postgres() -> Iterator[Postgres]:
 def chromium() -> Iterator[Chromium]:
     need("chromium")
     need("chromedriver")
-    with Chromium() as browser:
+    with shared(Chromium()) as browser:
         yield browser

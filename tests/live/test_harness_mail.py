@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import re
 import smtplib
 import ssl
 from pathlib import Path
@@ -49,14 +50,24 @@ def test_sieve_files_a_message_in_the_folder_of_the_users_tree(dovecot, tree, pl
 def listed(dovecot: Dovecot, user: str) -> dict[str, str]:
     with over_tls(dovecot, user) as client:
         _, lines = client.list()
-    pairs = [line.decode().split(' "/" ') for line in lines]
-    return {name.strip('"'): attributes for attributes, name in pairs}
+    parts = [re.fullmatch(r'\((.*)\) "(.)" "?(.*?)"?', line.decode()) for line in lines]
+    return {part[3]: part[1] for part in parts if part}
 
 
 def test_only_the_special_use_tree_says_which_folder_is_junk(dovecot):
     assert "\\Junk" in listed(dovecot, "su-01")["Junk"]
     assert "\\Junk" not in listed(dovecot, "de-01")["Spamverdacht"]
     assert "\\Junk" not in listed(dovecot, "fr-01")["Courrier ind&AOk-sirable"]
+
+
+def test_a_prefixed_tree_puts_every_folder_below_inbox(dovecot):
+    assert set(listed(dovecot, "cp-01")) == {
+        "INBOX",
+        "INBOX.spam",
+        "INBOX.Promotions",
+        "INBOX.Trash",
+        "INBOX.Archive",
+    }
 
 
 def test_a_tree_without_a_junk_folder_lists_none(dovecot):
@@ -126,6 +137,14 @@ def test_dovecot_keeps_its_mail_through_a_kill(dovecot):
         imaplib.IMAP4("127.0.0.1", dovecot.imap_port, timeout=5)
     dovecot.start()
     assert len(dovecot.raw("su-kill")) == 1
+
+
+def test_a_server_that_a_test_left_dead_or_frozen_is_revived(dovecot):
+    dovecot.kill()
+    dovecot.revive()
+    dovecot.freeze()
+    dovecot.revive()
+    assert dovecot.raw("su-revived") == []
 
 
 def test_a_frozen_dovecot_answers_nobody_until_it_thaws(dovecot):

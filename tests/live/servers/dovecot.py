@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.live.servers import dovecot_config, lmtp
 from tests.live.servers.certificates import make_certificates
-from tests.live.servers.presence import need
+from tests.live.servers.presence import absent, need
 from tests.live.servers.processes import Server, greeting
 
 #: The names the certificate is good for, besides the loopback addresses.
@@ -31,6 +31,14 @@ MAIL_UID = 5000
 LITERAL_LINE = re.compile(rb"\{(\d+)\+?\}\r?\n\Z")
 WIRE_LINE = re.compile(rb"^\d+\.\d+ ", re.MULTILINE)
 COMMAND = re.compile(rb"^[A-Za-z0-9.]+ (?:UID )?[A-Za-z]+")
+
+
+def need_dovecot() -> None:
+    for binary in ("doveadm", "sievec"):
+        need(binary)
+    version = subprocess.run([str(need("dovecot")), "--version"], capture_output=True, text=True, check=True)
+    if not version.stdout.startswith("2.3."):
+        absent(f"These tests speak the configuration of Dovecot 2.3; this is {version.stdout.strip()}")
 
 
 class Dovecot(Server):

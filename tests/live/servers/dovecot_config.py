@@ -1,4 +1,4 @@
-"""Dovecot 2.3 in words: four folder trees side by side, told apart by the first letters of the user's name."""
+"""Dovecot 2.3 in words: five folder trees side by side, told apart by the first letters of the user's name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,21 @@ class Tree:
     trash: str
     other: str
     special_use: bool = False
+    root: str = ""
+    separator: str = "/"
 
     def folder_of(self, placement: str) -> str:
         """Where sieve files `X-Seed-Placement: <placement>` for this tree, as IMAP names it."""
-        hidden = "hidden/Junk"
+        if placement == "inbox":
+            return "INBOX"
+        if placement == "junk" and self.junk is None:
+            return "hidden/Junk"
+        return self.root + self.local_name(placement)
+
+    def local_name(self, placement: str) -> str:
+        """The folder's name without the prefix that some servers put before everything but INBOX."""
         return {
-            "inbox": "INBOX",
-            "junk": self.junk or hidden,
+            "junk": self.junk or "",
             "promotions": self.promotions,
             "trash": self.trash,
             "other": self.other,
@@ -37,13 +45,14 @@ TREES = {
         Tree("su", "Junk", "Promotions", "Trash", "Notifications", special_use=True),
         Tree("de", "Spamverdacht", "Werbung", "Papierkorb", "Benachrichtigungen"),
         Tree("fr", "Courrier indésirable", "Promotions", "Corbeille", "Réseaux sociaux"),
+        Tree("cp", "spam", "Promotions", "Trash", "Archive", root="INBOX.", separator="."),
         Tree("nojunk", None, "Promotions", "Trash", "Notifications"),
     )
 }
 #: Thirty accounts; any other name with one of the prefixes works as well, and all others are as `su-`.
 USERS = tuple(
     f"{prefix}-{number:02}"
-    for prefix, count in (("su", 12), ("de", 7), ("fr", 7), ("nojunk", 4))
+    for prefix, count in (("su", 10), ("de", 6), ("fr", 6), ("cp", 5), ("nojunk", 3))
     for number in range(1, count + 1)
 )
 
@@ -91,9 +100,13 @@ userdb {{
   driver = static
   args = {userdb}
 }}
+# Without mode 0 one wrong password delays every later login from this address by seconds.
 service anvil {{
   chroot =
   client_limit = 4000
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -158,7 +171,8 @@ namespace hidden {{
 NAMESPACE = """\
 namespace {prefix} {{
   inbox = yes
-  separator = /
+  prefix = {root}
+  separator = {separator}
   disabled = yes
 {mailboxes}
 }}
@@ -184,7 +198,13 @@ SIEVE_TREE = """\
 
 def namespaces() -> str:
     return "\n".join(
-        NAMESPACE.format(prefix=tree.prefix, mailboxes="\n".join(_mailboxes(tree))) for tree in TREES.values()
+        NAMESPACE.format(
+            prefix=tree.prefix,
+            root=tree.root,
+            separator=tree.separator,
+            mailboxes="\n".join(_mailboxes(tree)),
+        )
+        for tree in TREES.values()
     )
 
 
@@ -196,7 +216,7 @@ def _mailboxes(tree: Tree) -> list[str]:
 def _mailbox(tree: Tree, kind: str) -> str:
     attribute = ATTRIBUTES.get(kind) if tree.special_use else None
     special_use = f"    special_use = {attribute}\n" if attribute else ""
-    return MAILBOX.format(name=tree.folder_of(kind), special_use=special_use)
+    return MAILBOX.format(name=tree.local_name(kind), special_use=special_use)
 
 
 def userdb(home: str, uid: int, gid: int) -> str:

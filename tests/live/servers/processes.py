@@ -115,8 +115,10 @@ class Server:
         """kill -9, the whole family at once, as an operator or the kernel would."""
         if self._process is None:
             return
+        family = [self.pid, *descendants(self.pid)]
         self._signal(signal.SIGKILL)
         self._process.wait()
+        wait_until_gone(family)
         self._process = None
         Server.running.pop(id(self), None)
 
@@ -132,6 +134,12 @@ class Server:
     def restart(self) -> None:
         self.kill()
         self.start()
+
+    def revive(self) -> None:
+        """Undo what a test left behind: frozen or dead, it answers again."""
+        if self._process is None or self._process.poll() is not None:
+            return self.restart()
+        self.thaw()
 
     def freeze(self) -> None:
         """SIGSTOP: the ports still accept, nobody answers."""
@@ -168,6 +176,21 @@ def descendants(pid: int) -> Iterator[int]:
     for child in found:
         yield child
         yield from descendants(child)
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """A child that has not died yet still holds the listening socket of its dead parent."""
+    give_up = time.monotonic() + START_SECONDS
+    while any(_alive(pid) for pid in pids) and time.monotonic() < give_up:
+        time.sleep(0.002)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
 
 
 def free_ports(count: int) -> list[int]:
