@@ -1,0 +1,21 @@
+"""One IMAP session with one mailbox: read-only, bounded, deadlined. The only room that imports imapclient."""
+
+from __future__ import annotations
+
+from placement.mailbox.connection import Auth, Dial, Login, Tls, shared_ssl_context
+from placement.mailbox.contract import Answer, Fetched, FetchedBody, Mailbox, UidRange
+from placement.mailbox.session import ImapMailbox
+
+__all__ = [
+    "Answer",
+    "Auth",
+    "Dial",
+    "Fetched",
+    "FetchedBody",
+    "ImapMailbox",
+    "Login",
+    "Mailbox",
+    "Tls",
+    "UidRange",
+    "shared_ssl_context",
+]
