@@ -13,7 +13,7 @@ Question = Callable[[Letter, Checks], bool]
 INBOX = "INBOX"
 PRICE_IN_SUBJECT = re.compile(r"\d\s*%|[€$£]\s*\d|\d\s*[€$£]")
 PAPERWORK = re.compile(r"\b(receipt|invoice|order|password|confirm)", re.IGNORECASE)
-MANY_LINKS = 25
+MANY_LINKS = 40
 SPAM_POINTS = 5.0
 
 

@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--slow-seconds", type=float, default=SLOW_SECONDS, help="delay of the slow mailbox")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line of every dialogue
     state = options.state or options.ports_file.parent
     asyncio.run(serve(options.ports_file, state, options.slow_seconds))
 
