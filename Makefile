@@ -41,9 +41,10 @@ demo: .venv/.installed-demo
 	@$(BIN)/python manage.py demo $(if $(EML),--eml "$(EML)") $(if $(ONCE),--once)
 
 lint: .venv/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict placement
+	@status=0; \
+	for check in "ruff check ." "ruff format --check ." "mypy --strict placement"; do \
+		echo "$$check"; $(BIN)/$$check || status=1; \
+	done; exit $$status
 
 # Every part runs, also after one that failed; the exit status says whether all of them passed.
 test: .venv/.installed-dev
