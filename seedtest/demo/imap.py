@@ -8,6 +8,7 @@ from asyncio import Server, StreamReader, StreamWriter, start_server
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from datetime import datetime
+from typing import cast
 
 from proxyprotocol.reader import ProxyProtocolReader
 from proxyprotocol.sock import SocketInfo
@@ -72,10 +73,6 @@ class WorldConfig(Config):
         )
 
     @property
-    def delimiter(self) -> str:
-        return self.provider.delimiter
-
-    @property
     def backend_capability(self) -> BackendCapability:
         custom = [name.encode() for name in self.provider.capabilities]
         return BackendCapability(
@@ -105,6 +102,11 @@ class WorldConfig(Config):
 class WorldSession(Session):
     """One logged-in mailbox."""
 
+    def __init__(self, owner: str, config: WorldConfig, folders: Folders, filters: FilterSet) -> None:
+        super().__init__(owner, config, folders, filters)
+        self._provider = config.provider
+        self._folders = folders
+
     async def list_mailboxes(
         self,
         ref_name: str,
@@ -116,7 +118,7 @@ class WorldSession(Session):
         return [self._with_special_use(*line) for line in listed], updates
 
     def _with_special_use(self, name: str, delimiter: str | None, attributes: Sequence[bytes]) -> Listed:
-        special = dict(self.config.provider.folders).get(name, "")
+        special = dict(self._provider.folders).get(name, "")
         return name, delimiter, [*attributes, special.encode()] if special else attributes
 
     async def search_mailbox(
@@ -132,14 +134,14 @@ class WorldSession(Session):
     async def _answers(self, query: str, message: Message) -> bool:
         loaded = await message.load_content(FetchRequirement.HEADER)
         message_id = next(iter(loaded.get_header(b"message-id")), "").strip().strip("<>")
-        return gmail.matches_query(query, self.mailbox_set.tab_of(message.email_id), message_id)
+        return gmail.matches_query(query, self._folders.tab_of(message.email_id), message_id)
 
 
 class WorldIdentity(Identity):
     @asynccontextmanager
     async def new_session(self) -> AsyncIterator[Session]:
         folders, filters = self.config.set_cache[self.name]
-        yield WorldSession(self.name, self.config, folders, filters)
+        yield WorldSession(self.name, cast(WorldConfig, self.config), cast(Folders, folders), filters)
 
 
 class WorldLogin(Login):

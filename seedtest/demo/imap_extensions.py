@@ -87,7 +87,7 @@ class WorldState(ConnectionState):
         return ResponseOk(cmd.tag, cmd.command + b" completed."), None
 
     async def do_namespace(self, cmd: NamespaceCommand) -> CommandResult:
-        delimiter = self.config.delimiter
+        delimiter = self.config.provider.delimiter  # type: ignore[attr-defined]  # always a WorldConfig
         prefix = "INBOX." if delimiter == "." else ""
         response = ResponseOk(cmd.tag, b"NAMESPACE completed.")
         response.add_untagged(UntaggedResponse(f'NAMESPACE (("{prefix}" "{delimiter}")) NIL NIL'.encode()))

@@ -112,7 +112,7 @@ class Door:
 
 def _letter(session: Session, envelope: Envelope) -> Letter:
     content = envelope.original_content or b""
-    client_ip = authentication.public_address(session.peer[0])
+    client_ip = authentication.public_address((session.peer or [""])[0])
     return Letter(content, envelope.mail_from or "", client_ip, session.host_name or "unknown")
 
 
