@@ -80,7 +80,7 @@ def classify(folder: Folder, *, tab: Tab | None, tabs: str) -> Verdict:
 
 def best(verdicts: Iterable[Verdict]) -> Verdict | None:
     """The current placement among several places: inbox > category > other > spam > trash."""
-    return min(verdicts, key=_rank, default=None)
+    return min(verdicts, key=height, default=None)
 
 
 def _tab(folder: Folder, tab: Tab | None, tabs: str) -> Tab:
@@ -103,7 +103,8 @@ def _shown(name: str) -> str:
     return printable if len(printable) <= _MAX_SHOWN else printable[:_MAX_SHOWN] + "…"
 
 
-def _rank(verdict: Verdict) -> tuple[int, bool]:
+def height(verdict: Verdict) -> tuple[int, bool]:
+    """Sort key of current placement: the smallest is the highest place."""
     if verdict.role is FolderRole.TRASH:
         return len(_ORDER), False
     known = verdict.placement in _ORDER

@@ -54,7 +54,7 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         ),
         Reason.JUNK_NOT_VISIBLE: Explanation(
             title="The spam folder cannot be seen",
-            what_happened="The provider shows us no spam folder of this account, and the inbox does not hold the message.",
+            what_happened="The provider shows us no spam folder of this account, and the message is not in the inbox.",
             what_it_means="It may be in spam or missing. We cannot tell, so this seed is left out of the rates.",
             what_next="Switch on the spam folder for IMAP in the account's settings, or name the folder by hand.",
         ),
@@ -85,7 +85,7 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         Reason.TIMED_OUT: Explanation(
             title="The mail server was too slow",
             what_happened="The session with the mailbox took longer than we allow and was ended.",
-            what_it_means="We could not look to the end, so this says nothing about your message. The seed is left out.",
+            what_it_means="We could not finish looking, so this says nothing about your message. The seed is left out.",
             what_next="It is tried again by itself. If it stays so, empty the mailbox: very full ones answer slowly.",
         ),
         Reason.PROTOCOL_ERROR: Explanation(
@@ -99,6 +99,12 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             what_happened="The password of this mailbox was stored with an encryption key that is not there any more.",
             what_it_means="We could not log in, so this says nothing about your message. The seed is left out.",
             what_next="Ask your operator to restore the old encryption key, or enter the password again.",
+        ),
+        Reason.MAILBOX_FULL: Explanation(
+            title="The mailbox is full",
+            what_happened="The seed account's storage is almost used up, and the message is in none of its folders.",
+            what_it_means="A full mailbox may refuse mail, so a miss proves nothing. The seed is left out of the rates.",
+            what_next="Delete old messages in this account, then run the test again.",
         ),
         Reason.QUARANTINED: Explanation(
             title="This mailbox is set aside",

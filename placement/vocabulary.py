@@ -116,6 +116,7 @@ class Reason(StrEnum):
     TIMED_OUT = "timed_out"
     PROTOCOL_ERROR = "protocol_error"
     SECRET_UNREADABLE = "secret_unreadable"
+    MAILBOX_FULL = "mailbox_full"
     QUARANTINED = "quarantined"
     DISABLED = "disabled"
     REJECTED_AT_SMTP = "rejected_at_smtp"
