@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from hashlib import sha256
 
 from pymap.fetch import DynamicFetchValue, MessageAttributes
@@ -19,7 +18,8 @@ from seedtest.demo.imap_extensions import CommandResult, WorldState
 
 GMAIL_ITEM = re.compile(rb" *(X-GM-MSGID|X-GM-THRID)(?=[ )\r\n])", re.IGNORECASE)
 GMAIL_QUERY = re.compile(rb" *X-GM-RAW +", re.IGNORECASE)
-TERM = re.compile(r'(\w+):("[^"]*"|\S+)')
+OR = re.compile(r"\s+OR\s+")
+BLANK = re.compile(r"(?<! OR)\s+(?!OR )")
 
 
 def number_of(object_id: ObjectId) -> int:
@@ -123,12 +123,14 @@ class GmailState(WorldState):
 
 
 def matches_query(query: str, tab: str, message_id: str) -> bool:
-    """`category:` and `rfc822msgid:` terms; like Gmail, a query with other words finds nothing here."""
-    answers: dict[str, Callable[[str], bool]] = {
-        "category": lambda value: value == tab,
-        "rfc822msgid": lambda value: value.strip("<>") == message_id,
-    }
-    terms = TERM.findall(query)
-    if TERM.sub("", query).strip() or not terms:
-        return False
-    return all(name in answers and answers[name](value.strip('"')) for name, value in terms)
+    """`category:` and `rfc822msgid:` terms joined by blanks (and) or OR; any other term finds nothing here.
+
+    As at Gmail OR binds tighter than the blank: `a b OR c` is a and (b or c).
+    """
+    facts = {f"category:{tab}", f"rfc822msgid:{message_id}"}
+    groups = [set(group.split(" OR ")) for group in BLANK.split(OR.sub(" OR ", query.strip()))]
+    return all(facts & {_plain(term) for term in group} for group in groups)
+
+
+def _plain(term: str) -> str:
+    return term.replace('"', "").replace("<", "").replace(">", "")
