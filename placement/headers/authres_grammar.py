@@ -44,14 +44,14 @@ class Statement:
 
 
 def parse_value(value: str) -> tuple[str, tuple[Statement, ...]]:
-    """(authserv-id, statements). The id is "" where the field starts with a method, as Microsoft writes it."""
+    """(authserv-id, statements). The id is "" where the field starts with a method, as Microsoft writes it, "?" for none."""
     text = value[:MAX_VALUE]
     if text.startswith("=?"):  # seen at Microsoft: the whole value as encoded words
         text = decode_words(text)
     parts = list(_parts(tokens(text)))
     if _STARTS_WITH_METHOD.match(text):
         return "", _statements(parts)
-    return _authserv_id(parts[0]) if parts else "", _statements(parts[1:])
+    return _authserv_id(parts[0]) if parts else "?", _statements(parts[1:])
 
 
 def tokens(text: str) -> Iterator[Token]:
