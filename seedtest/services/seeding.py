@@ -1,0 +1,201 @@
+"""Seed accounts and seed lists: add one, import many, say who is in a list, export it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
+
+from placement import providers
+from placement.errors import CatalogError
+from seedtest.models import Mailbox, SeedAccount, SeedList, SeedListMember, Workspace
+
+
+class SeedingError(Exception):
+    """A seed that cannot be added. `field` names what to change; the text says how."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a mailbox is: what the catalogue knows, or what a person typed over it."""
+
+    provider: str
+    host: str
+    port: int
+    tls: str
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    account: SeedAccount
+    created: bool
+
+
+def recognise(address: str) -> Server:
+    """What the catalogue knows about the mailbox of this address; the host is empty where it knows nothing."""
+    return _known_server(providers.for_address(address) or providers.GENERIC, address)
+
+
+def setup_hint(provider_id: str) -> str:
+    """What a person has to do at the provider before we can sign in; "" for an unknown provider."""
+    try:
+        return providers.get(provider_id).auth.setup
+    except CatalogError:
+        return ""
+
+
+def add_seed(
+    workspace: Workspace,
+    address: str,
+    password: str,
+    *,
+    provider: str | None = None,
+    overrides: Mapping[str, object] | None = None,
+    mailbox_type: str = "",
+    region: str = "",
+) -> Added:
+    """A seed account with its mailbox. `overrides`: host, port, tls, login. Raises SeedingError."""
+    address = _clean_address(address)
+    server = _server(address, provider, overrides or {})
+    if not password:
+        raise SeedingError("password", "The password is missing. Many providers want an app password here.")
+    with transaction.atomic():
+        mailbox = _existing(server) or _new_mailbox(workspace, address, password, server)
+        _refuse_foreign(mailbox, workspace)
+        return _account(workspace, mailbox, mailbox_type, region)
+
+
+def _clean_address(address: str) -> str:
+    address = address.strip()
+    try:
+        validate_email(address)
+    except ValidationError:
+        raise SeedingError("address", "This is not an e-mail address. Write it like name@example.com.") from None
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{domain.lower()}"
+
+
+def _known_server(provider: providers.Provider, address: str) -> Server:
+    imap = provider.imap
+    if imap is None:
+        raise SeedingError(
+            "provider", f"{provider.name} filters mail but has no mailboxes. Choose who runs the mailbox."
+        )
+    return Server(provider.id, imap.host_for(address), imap.port, imap.tls.value, imap.login_for(address))
+
+
+def _server(address: str, provider_id: str | None, overrides: Mapping[str, object]) -> Server:
+    if provider_id:
+        try:
+            known = _known_server(providers.get(provider_id.strip().lower()), address)
+        except CatalogError:
+            raise SeedingError("provider", _unknown_provider(provider_id)) from None
+    else:
+        known = recognise(address)
+    server = Server(
+        provider=known.provider,
+        host=str(overrides.get("host") or known.host).strip().lower(),
+        port=_port(overrides.get("port") or known.port),
+        tls=str(overrides.get("tls") or known.tls).strip().lower(),
+        login=str(overrides.get("login") or known.login).strip(),
+    )
+    if not server.host:
+        domain = address.rpartition("@")[2]
+        raise SeedingError("host", f"We do not know the mail server of {domain}. Enter its IMAP host.")
+    return server
+
+
+def _unknown_provider(provider_id: str) -> str:
+    return (
+        f"There is no provider “{provider_id[:40]}”. Leave it empty to recognise it from the address, or use an id "
+        "like gmail, outlook_com, yahoo, gmx, icloud, or generic for a server of your own."
+    )
+
+
+def _port(value: object) -> int:
+    try:
+        port = int(str(value))
+    except ValueError:
+        port = 0
+    if not 1 <= port <= 65535:
+        raise SeedingError("port", "The port is a number from 1 to 65535, usually 993.")
+    return port
+
+
+def _existing(server: Server) -> Mailbox | None:
+    return (
+        Mailbox.objects.annotate(login_lower=Lower("login"))
+        .filter(host=server.host, login_lower=server.login.lower())
+        .first()
+    )
+
+
+def _new_mailbox(workspace: Workspace, address: str, password: str, server: Server) -> Mailbox:
+    mailbox = Mailbox(
+        workspace=workspace, address=address, provider=server.provider, host=server.host, port=server.port,
+        tls=server.tls, login=server.login, secret=password,
+    )  # fmt: skip
+    try:
+        mailbox.full_clean(exclude=["workspace"])
+        mailbox.save()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise SeedingError(field, " ".join(messages)) from None
+    except IntegrityError:  # two people added the same login at the same moment
+        raise SeedingError("address", "This mailbox was added by somebody else just now. Reload the page.") from None
+    return mailbox
+
+
+def _refuse_foreign(mailbox: Mailbox, workspace: Workspace) -> None:
+    # Knowing an address is no right to it: a mailbox of the pool is lent by the operator, one of another tenant never.
+    lent = mailbox.seed_accounts.filter(workspace=workspace).exists()
+    if mailbox.workspace_id != workspace.pk and not lent:
+        raise SeedingError(
+            "address",
+            "This mailbox is already in use on this installation, outside your workspace. "
+            "Ask the operator to lend it to you, or use another mailbox.",
+        )
+
+
+def _account(workspace: Workspace, mailbox: Mailbox, mailbox_type: str, region: str) -> Added:
+    kind = mailbox_type.strip().lower() or _usual_type(mailbox.provider)
+    account = SeedAccount(workspace=workspace, mailbox=mailbox, mailbox_type=kind, region=region.strip().upper())
+    try:
+        account.clean_fields()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise SeedingError(field, " ".join(messages)) from None
+    account, created = SeedAccount.objects.get_or_create(
+        workspace=workspace, mailbox=mailbox, defaults={"mailbox_type": kind, "region": account.region}
+    )
+    return Added(account, created)
+
+
+def _usual_type(provider_id: str) -> str:
+    kind = providers.get(provider_id).kind
+    return "business" if kind in (providers.Kind.BUSINESS, providers.Kind.HOSTING) else "consumer"
+
+
+def set_members(seed_list: SeedList, accounts: Iterable[SeedAccount]) -> bool:
+    """Make these accounts the list's members. The version rises only when something changed; says whether it did."""
+    wanted = {account.pk for account in accounts if account.workspace_id == seed_list.workspace_id}
+    with transaction.atomic():
+        SeedList.objects.select_for_update().get(pk=seed_list.pk)
+        present = set(seed_list.members.values_list("seed_account_id", flat=True))
+        if wanted == present:
+            return False
+        seed_list.members.filter(seed_account_id__in=present - wanted).delete()
+        SeedListMember.objects.bulk_create(
+            SeedListMember(seed_list=seed_list, seed_account_id=pk) for pk in sorted(wanted - present)
+        )
+        seed_list.raise_version()
+    return True
