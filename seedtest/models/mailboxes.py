@@ -19,7 +19,8 @@ from seedtest.models.people import Workspace
 
 
 def provider_choices() -> list[tuple[str, str]]:
-    return [(provider.id, provider.name) for provider in providers.all_providers()]
+    named = sorted(providers.all_providers(), key=lambda provider: provider.name.lower())
+    return [(provider.id, provider.name) for provider in (*named, providers.GENERIC)]
 
 
 class Purpose(models.TextChoices):
