@@ -1,0 +1,89 @@
+"""When to look into a mailbox next: pure, from what its open results wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+#: Age of the send → seconds between two polls: dense just after it, then thinner.
+AFTER_SEND: tuple[tuple[float, float], ...] = (
+    (2 * 60, 5),
+    (10 * 60, 15),
+    (30 * 60, 30),
+    (2 * 3600, 120),
+    (float("inf"), 600),
+)
+BEFORE_FIRST_ARRIVAL = 60.0
+FULL_CHECK_RETRY = 30.0
+WATCHING_OPEN_TEST = 300.0
+IDLE = 4 * 3600.0
+#: Re-checks of an ended test, counted from its completion; the last one is at `watch_until`.
+RECHECK_AFTER = (3600.0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What one result of a mailbox waits for."""
+
+    waiting: bool
+    sent_at: datetime | None = None  # when the clock of this result began to run
+    deadline_at: datetime | None = None
+    full_check_started_at: datetime | None = None
+    completed_at: datetime | None = None  # of its test
+    watch_until: datetime | None = None
+
+
+def next_poll(now: datetime, waits: Iterable[Wait], *, pace: float = 1.0, jitter: float = 0.0) -> datetime:
+    """The earliest moment any of `waits` wants a look; without any, the idle interval.
+
+    `pace` stretches every interval (1 = production); `jitter` (-1 to 1) spreads the moment by up to a tenth.
+    """
+    moments = [moment for wait in waits if (moment := _wish(now, wait, pace)) is not None]
+    idle = now + timedelta(seconds=IDLE)
+    earliest = min([*moments, idle])
+    return earliest + (earliest - now) * 0.1 * jitter
+
+
+def _wish(now: datetime, wait: Wait, pace: float) -> datetime | None:
+    if not wait.waiting:
+        return _watch(now, wait, pace)
+    if wait.sent_at is None:
+        return now + timedelta(seconds=BEFORE_FIRST_ARRIVAL * pace)
+    if wait.deadline_at is not None and wait.deadline_at <= now:
+        return now + timedelta(seconds=FULL_CHECK_RETRY * pace if _checked(wait) else 0)
+    step = now + timedelta(seconds=_interval((now - wait.sent_at).total_seconds(), pace))
+    return min(step, wait.deadline_at) if wait.deadline_at else step
+
+
+def _checked(wait: Wait) -> bool:
+    """A full check was tried after the deadline already, and did not decide."""
+    started, deadline = wait.full_check_started_at, wait.deadline_at
+    return started is not None and deadline is not None and started >= deadline
+
+
+def _interval(age: float, pace: float) -> float:
+    return next(seconds for limit, seconds in AFTER_SEND if age < limit * pace) * pace
+
+
+def _watch(now: datetime, wait: Wait, pace: float) -> datetime | None:
+    if wait.completed_at is None:
+        return now + timedelta(seconds=WATCHING_OPEN_TEST * pace)
+    if wait.watch_until is None or now >= wait.watch_until:
+        return None
+    rechecks = (wait.completed_at + timedelta(seconds=after * pace) for after in RECHECK_AFTER)
+    return min((moment for moment in rechecks if moment > now), default=wait.watch_until)
+
+
+def back_off(fail_count: int, *, pace: float = 1.0) -> timedelta:
+    """After `fail_count` failed polls in a row: 5 s, 10 s, 20 s … at most 10 minutes."""
+    return timedelta(seconds=min(600.0, 5.0 * 2 ** min(fail_count - 1, 10)) * pace)
+
+
+def seconds(value: float) -> timedelta:
+    """A server's own "try again in", never more than an hour of it."""
+    return timedelta(seconds=min(value, 3600.0))
+
+
+#: At most four refused logins an hour: a provider locks an account that goes on trying.
+AFTER_REFUSED_LOGIN = timedelta(minutes=20)

@@ -1,0 +1,234 @@
+"""Looks into mailboxes: claim → one session for all open markers → commit what is still ours.
+
+No transaction and no database connection is held while IMAP is spoken.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Min, Q
+
+from placement import mailbox as engine
+from placement.errors import PlacementError
+from placement.providers import Provider
+from placement.scan import scan
+from placement.vocabulary import (
+    Cursor,
+    FolderRole,
+    MarkerKind,
+    MarkerRule,
+    Place,
+    Placement,
+    Reason,
+    ScanOrder,
+    ScanResult,
+)
+from seedtest import netguard
+from seedtest.crypto import SecretUnreadable
+from seedtest.models import claims
+from seedtest.models.clock import db_now
+from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
+from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedResult, SeedTest, Status
+from seedtest.services import recording
+from seedtest.services.recording import Look
+
+logger = logging.getLogger(__name__)
+
+#: Mailboxes offered in one tick, and in one message.
+OFFER_LIMIT, HINT_LIMIT = 2000, 50
+WAITING = Placement.WAITING.value
+
+
+class LocalFailure(PlacementError):
+    """The mailbox cannot be asked because of something on our side."""
+
+    permanent = True
+    reason = Reason.SECRET_UNREADABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything one session needs, read before the first byte of IMAP."""
+
+    look: Look
+    login: engine.Login
+    ca_pem: str
+    provider: Provider
+    cursors: dict[str, Cursor]
+    overrides: dict[str, FolderRole]
+    order: ScanOrder
+
+
+def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
+    """Offer due mailboxes to the workers: `send(ids, suspect)` publishes one message. Returns how many."""
+    offers = claims.offer_due(now, limit=OFFER_LIMIT, hold=timedelta(seconds=settings.DISPATCH_SECONDS))
+    ordinary = [offer.mailbox_id for offer in offers if not offer.suspect]
+    size = max(1, min(HINT_LIMIT, len(ordinary) // (settings.POLL_THREADS * 2)))
+    for start in range(0, len(ordinary), size):
+        send(ordinary[start : start + size], False)
+    for offer in offers:
+        if offer.suspect:
+            send([offer.mailbox_id], True)  # alone: if it kills the process, nothing else is to blame
+    return len(offers)
+
+
+def poll(ids: Sequence[int], *, owner: str, suspect: bool = False) -> int:
+    """Look into those of `ids` that are still due. Each is claimed only when its turn has come."""
+    return sum(poll_one(mailbox_id, owner=owner, suspect=suspect) for mailbox_id in ids)
+
+
+def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
+    """True when a look was made and committed."""
+    lease = timedelta(seconds=settings.LEASE_SECONDS)
+    with transaction.atomic():
+        now = db_now()
+        claimed = claims.claim([mailbox_id], now, owner=owner, lease=lease, suspect=suspect)
+    if not claimed:
+        return False
+    look = Look(claim=claimed[0], started_at=now, shared=_is_shared(mailbox_id))
+    try:
+        plan = _plan(look)
+        release_connection()
+        seen = look_into(plan)
+    except PlacementError as error:
+        logger.info("mailbox %s: %s", mailbox_id, error)
+        return recording.fail(look, error)
+    finally:
+        release_connection()
+    committed = recording.record(look, seen)
+    release_connection()
+    return committed
+
+
+def release_connection() -> None:
+    """Give the database connection back (to the pool) while the network is waited for."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+def look_into(plan: Plan) -> ScanResult:
+    """One IMAP session. Raises PlacementError."""
+    context = engine.shared_ssl_context(ca_pem=plan.ca_pem or None)
+    session = engine.ImapMailbox.open(
+        plan.login, dial=netguard.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
+    )
+    with session:
+        return scan(
+            session,
+            provider=plan.provider,
+            cursors=plan.cursors,
+            overrides=plan.overrides,
+            ask=lambda: ask_rules(plan.look),
+            order=plan.order,
+        )
+
+
+def login_of(mailbox: Mailbox) -> engine.Login:
+    """What the engine needs to log in. Raises LocalFailure when the secret cannot be opened."""
+    try:
+        secret = mailbox.secret.reveal()
+    except SecretUnreadable as error:
+        raise LocalFailure(str(error)) from error
+    return engine.Login(
+        host=mailbox.host,
+        port=mailbox.port,
+        tls=engine.Tls(mailbox.tls),
+        user=mailbox.login,
+        secret=secret,
+        auth=engine.Auth(mailbox.auth_kind),
+        send_id=mailbox.catalog_entry.id_before_select,
+    )
+
+
+def _is_shared(mailbox_id: int) -> bool:
+    """Lent to more than one workspace."""
+    return Mailbox.objects.get(pk=mailbox_id).seed_accounts.values("workspace_id").distinct().count() > 1
+
+
+def _plan(look: Look) -> Plan:
+    mailbox = Mailbox.objects.get(pk=look.claim.mailbox_id)
+    folders = list(FolderCursor.objects.filter(mailbox=mailbox))
+    cursors = {
+        row.name: Cursor(row.uidvalidity, row.uidnext)
+        for row in folders
+        if row.uidvalidity is not None and row.uidnext is not None
+    }
+    return Plan(
+        look=look,
+        login=login_of(mailbox),
+        ca_pem=mailbox.ca_pem,
+        provider=mailbox.catalog_entry,
+        cursors=cursors,
+        overrides={row.name: FolderRole(row.operator_role) for row in folders if row.operator_role},
+        order=_order(mailbox, look, is_new=not cursors),
+    )
+
+
+def _order(mailbox: Mailbox, look: Look, *, is_new: bool) -> ScanOrder:
+    since = _full_check_since(mailbox, look.started_at, is_new=is_new)
+    known: dict[tuple[str, int], frozenset[int]] = _known(mailbox, since) if since else {}
+    return ScanOrder(
+        full_check_since=since.date() if since else None,
+        known=known,
+        recheck=tuple(_recheck(mailbox, look.started_at)),
+    )
+
+
+def _full_check_since(mailbox: Mailbox, now: datetime, *, is_new: bool) -> datetime | None:
+    """From when on to look through every folder, or None: a deadline must have passed (or this is the first look)."""
+    waiting = SeedResult.objects.filter(mailbox=mailbox, placement=WAITING, test__status__in=OPEN_STATUSES)
+    if not is_new:
+        waiting = waiting.filter(deadline_at__lte=now)
+    earliest: datetime | None = waiting.aggregate(at=Min("test__window_starts_at"))["at"]
+    return earliest - timedelta(days=1) if earliest else None
+
+
+def _known(mailbox: Mailbox, since: datetime) -> dict[tuple[str, int], frozenset[int]]:
+    rows = Arrival.objects.filter(mailbox=mailbox, internaldate__gte=since - timedelta(days=2))
+    known: dict[tuple[str, int], set[int]] = {}
+    for folder, uidvalidity, uid in rows.values_list("folder__name", "uidvalidity", "uid"):
+        known.setdefault((folder, uidvalidity), set()).add(uid)
+    return {place: frozenset(uids) for place, uids in known.items()}
+
+
+def _recheck(mailbox: Mailbox, now: datetime) -> Iterable[Place]:
+    """Places of messages that tests still watch: has the message moved, gone, or got its tab?"""
+    watched = Q(result__test__status__in=OPEN_STATUSES) | Q(result__test__watch_until__gt=now)
+    rows = Arrival.objects.filter(watched, mailbox=mailbox, gone_at=None).select_related("folder")
+    return [Place(row.folder.name, row.uidvalidity, row.uid) for row in rows[:500]]
+
+
+def ask_rules(look: Look) -> list[MarkerRule]:
+    """The markers that mail in this mailbox may carry. Asked after the fetch returned, so none can be too new."""
+    try:
+        return [_rule(marker) for marker in _markers(look)]
+    finally:
+        release_connection()
+
+
+def _markers(look: Look) -> Iterable[Marker]:
+    watched = Q(status__in=(*OPEN_STATUSES, Status.COMPLETE, Status.INCONCLUSIVE))
+    tests = SeedTest.objects.filter(watched, results__mailbox_id=look.claim.mailbox_id)
+    markers = Marker.objects.filter(test__in=tests, valid_until__gt=look.started_at)
+    if look.shared:
+        markers = markers.filter(kind=MarkerKind.TOKEN.value)
+    return markers
+
+
+def _rule(marker: Marker) -> MarkerRule:
+    return MarkerRule(
+        test=marker.test_id,
+        kind=MarkerKind(marker.kind),
+        value=marker.value,
+        header=marker.header,
+        from_domain=marker.from_domain,
+        in_body=marker.in_body,
+        valid_from=marker.valid_from,
+        valid_until=marker.valid_until,
+    )

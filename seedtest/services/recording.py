@@ -1,0 +1,224 @@
+"""Commits what a scan saw: arrivals, cursors and placements in one fenced transaction."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from placement.errors import PlacementError
+from placement.vocabulary import MatchKind, Placement, Reason, ScanResult
+from seedtest.models import claims
+from seedtest.models.clock import db_now
+from seedtest.models.mailboxes import Arrival, Mailbox, MailboxState
+from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
+from seedtest.services import cadence, ledger, matching, waking
+from seedtest.services.matching import Found
+
+#: Failures in a row after which a mailbox is called degraded.
+DEGRADED_AFTER = 3
+#: A mailbox this full may refuse mail: a miss there proves nothing.
+FULL = 0.95
+WAITING = Placement.WAITING.value
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a poll set out to do: the claim, and when it began by the database's clock."""
+
+    claim: claims.Claim
+    started_at: datetime
+    shared: bool  # lent to several workspaces
+
+
+def record(look: Look, scan: ScanResult) -> bool:
+    """Everything the scan saw, or nothing: False when the claim was lost meanwhile and the scan is discarded."""
+    with transaction.atomic():
+        now = db_now()
+        if not claims.finish(look.claim, next_poll_at=now):
+            return False
+        begun = _apply(look, scan, now)
+        _healthy(look.claim.mailbox_id, scan, now)
+        plan_next(look.claim.mailbox_id, now, backlog=scan.backlog)
+    for test in begun:
+        waking.wake_test(test, db_now())
+    return True
+
+
+def _apply(look: Look, scan: ScanResult, now: datetime) -> list[SeedTest]:
+    """Returns the tests that received their first message in this scan."""
+    mailbox_id = look.claim.mailbox_id
+    folders = ledger.save_folders(mailbox_id, scan.folders, now)
+    arrivals = ledger.save_arrivals(mailbox_id, folders, scan.sightings, now)
+    ledger.save_evidence(arrivals, scan.sightings, now, matched_only=look.shared)
+    tests = _lock_tests(mailbox_id, {one.match.test for one in scan.sightings if one.match})
+    begun = _give_matches(mailbox_id, scan, arrivals, tests, now)
+    changed = ledger.mark_gone(mailbox_id, scan.gone, now) + ledger.save_tabs(mailbox_id, scan.tabs)
+    _read_again(changed, tests, now)
+    if scan.full_check is not None:
+        _conclude(look, scan, tests, now)
+    return begun
+
+
+def _lock_tests(mailbox_id: int, matched: set[int]) -> dict[int, SeedTest]:
+    """The tests this scan may write to, locked in id order before any of their results (the order everywhere)."""
+    mine = SeedResult.objects.filter(mailbox_id=mailbox_id)
+    concerned = Q(pk__in=matched) | Q(status__in=OPEN_STATUSES) | Q(watch_until__gte=db_now())
+    rows = SeedTest.objects.filter(concerned, pk__in=mine.values("test_id"))
+    return {test.pk: test for test in rows.select_for_update().order_by("pk")}
+
+
+def _give_matches(
+    mailbox_id: int, scan: ScanResult, arrivals: ledger.Ledger, tests: dict[int, SeedTest], now: datetime
+) -> list[SeedTest]:
+    found: dict[int, list[Found]] = {}
+    for one in scan.sightings:
+        if one.match is None or one.match.test not in tests or one.place not in arrivals:
+            continue
+        facts = matching.read_facts(one.header_block)
+        found.setdefault(one.match.test, []).append(Found(arrivals[one.place], facts, one.match.kind, one.match.where))
+    return [tests[test_id] for test_id, some in found.items() if _give(tests[test_id], mailbox_id, some, now)]
+
+
+def _give(test: SeedTest, mailbox_id: int, found: Sequence[Found], now: datetime) -> bool:
+    result = test.results.filter(mailbox_id=mailbox_id).select_related("mailbox").first()
+    if result is None:
+        return False
+    begun = matching.first_arrival(test, now) if test.status in OPEN_STATUSES else False
+    result.refresh_from_db()  # the first arrival has just set its deadline
+    matching.give(test, result, sorted(found, key=lambda one: one.arrival.internaldate), now)
+    return begun
+
+
+def attach(test: SeedTest, arrivals: Iterable[Arrival], *, kind: MatchKind, where: str, now: datetime) -> int:
+    """Give arrivals that are in the ledger already to a test. Returns how many found a result."""
+    given = 0
+    with transaction.atomic():
+        test = SeedTest.objects.select_for_update().get(pk=test.pk)
+        for arrival in sorted(arrivals, key=lambda one: one.internaldate):
+            facts = matching.read_facts(ledger.header_block(arrival))
+            if not test.results.filter(mailbox_id=arrival.mailbox_id).exists():
+                continue
+            _give(test, arrival.mailbox_id, [Found(arrival, facts, kind, where)], now)
+            given += 1
+    return given
+
+
+def _read_again(changed: Iterable[Arrival], tests: dict[int, SeedTest], now: datetime) -> None:
+    """A place is gone or a tab was answered: the results it belongs to are read anew."""
+    ids = {arrival.result_id for arrival in changed if arrival.result_id}
+    for result in SeedResult.objects.filter(pk__in=ids, test_id__in=tests):
+        matching.read_again(tests[result.test_id], result, now)
+
+
+def _conclude(look: Look, scan: ScanResult, tests: dict[int, SeedTest], now: datetime) -> None:
+    """What a full check says of the seeds that still wait and whose deadline had passed when it started."""
+    due = SeedResult.objects.filter(
+        mailbox_id=look.claim.mailbox_id,
+        test_id__in=[test.pk for test in tests.values() if test.status in OPEN_STATUSES],
+        placement=WAITING,
+        deadline_at__lte=look.started_at,
+    )
+    for result in due:
+        _conclude_one(result, tests[result.test_id], look, scan, now)
+
+
+def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResult, now: datetime) -> None:
+    check = scan.full_check
+    assert check is not None
+    values: dict[str, object] = {"full_check_started_at": look.started_at}
+    if not check.complete:
+        words = "; ".join(f"{name}: {said}" for name, said in check.failures)
+        values |= {"detail": words[:2000]}
+    elif (blind := _blind(scan)) is not None:
+        values |= {"placement": Placement.UNKNOWN.value, "reason": blind.value, "decided_at": now}
+    elif test.first_arrival_at or result.dispatch == "confirmed":
+        missing = Placement.MISSING.value
+        values |= {"placement": missing, "reason": Reason.FULL_CHECK_EMPTY.value, "decided_at": now, "detail": ""}
+    SeedResult.objects.filter(pk=result.pk, placement=WAITING).update(**values)
+    test.raise_version()
+
+
+def _blind(scan: ScanResult) -> Reason | None:
+    """Why this mailbox can show an inbox placement but never prove a miss."""
+    if not scan.junk_visible:
+        return Reason.JUNK_NOT_VISIBLE
+    if scan.quota_used is not None and scan.quota_used >= FULL:
+        return Reason.MAILBOX_FULL
+    return None
+
+
+def _healthy(mailbox_id: int, scan: ScanResult, now: datetime) -> None:
+    Mailbox.objects.filter(pk=mailbox_id).update(
+        state=MailboxState.HEALTHY if scan.junk_visible else MailboxState.DEGRADED,
+        state_reason="" if scan.junk_visible else Reason.JUNK_NOT_VISIBLE.value,
+        state_detail="",
+        junk_visible=scan.junk_visible,
+        quota_used=scan.quota_used,
+        last_good_poll_at=now,
+        fail_count=0,
+        backoff_until=None,
+    )
+
+
+def fail(look: Look, error: PlacementError) -> bool:
+    """The look did not succeed: back off by the server's own words, and say why. False when the claim was lost."""
+    with transaction.atomic():
+        now = db_now()
+        if not claims.finish(look.claim, next_poll_at=now):
+            return False
+        mailbox = Mailbox.objects.get(pk=look.claim.mailbox_id)
+        mailbox.fail_count = min(mailbox.fail_count + 1, 1000)
+        mailbox.backoff_until = now + _wait_after(error, mailbox.fail_count)
+        mailbox.last_failed_poll_at = now
+        mailbox.state_reason, mailbox.state_detail = error.reason.value, str(error)[:2000]
+        mailbox.state = _state_after(error, mailbox)
+        mailbox.save(
+            update_fields=[
+                "fail_count", "backoff_until", "last_failed_poll_at", "state_reason", "state_detail", "state",
+            ]
+        )  # fmt: skip
+    return True
+
+
+def _wait_after(error: PlacementError, fail_count: int) -> timedelta:
+    if error.permanent:
+        return cadence.AFTER_REFUSED_LOGIN
+    own = cadence.back_off(fail_count, pace=settings.PACE)
+    return max(own, cadence.seconds(error.retry_after)) if error.retry_after else own
+
+
+def _state_after(error: PlacementError, mailbox: Mailbox) -> str:
+    if error.permanent:
+        return MailboxState.NEEDS_SIGN_IN
+    return MailboxState.DEGRADED if mailbox.fail_count >= DEGRADED_AFTER else mailbox.state
+
+
+def plan_next(mailbox_id: int, now: datetime, *, backlog: bool = False) -> None:
+    """Set when this mailbox is looked into next, from what its results wait for."""
+    waits = [_wait(result) for result in _watched_results(mailbox_id, now)]
+    moment = cadence.next_poll(now, waits, pace=settings.PACE, jitter=random.uniform(-1, 1))
+    Mailbox.objects.filter(pk=mailbox_id).update(next_poll_at=now if backlog else moment)
+
+
+def _watched_results(mailbox_id: int, now: datetime) -> Iterable[SeedResult]:
+    concerned = Q(test__status__in=OPEN_STATUSES) | Q(test__watch_until__gt=now)
+    return SeedResult.objects.filter(concerned, mailbox_id=mailbox_id).select_related("test")
+
+
+def _wait(result: SeedResult) -> cadence.Wait:
+    test = result.test
+    started = result.dispatched_at or test.sent_at or test.first_arrival_at
+    return cadence.Wait(
+        waiting=result.placement == WAITING and test.is_open,
+        sent_at=started,
+        deadline_at=result.deadline_at,
+        full_check_started_at=result.full_check_started_at,
+        completed_at=test.completed_at,
+        watch_until=test.watch_until,
+    )

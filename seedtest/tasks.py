@@ -1,0 +1,66 @@
+"""Celery's doors: each opens onto one service and holds nothing itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from celery import shared_task
+from kombu.exceptions import OperationalError
+
+from seedtest.celery import POLL, SUSPECT
+from seedtest.services import closing, housekeeping, polling, publishing, scheduling, sending, ticking, waking
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(name="seedtest.tasks.poll")
+def poll(ids: list[int], suspect: bool = False) -> None:
+    polling.poll(ids, owner=ticking.owner_name(), suspect=suspect)
+
+
+@shared_task(name="seedtest.tasks.send")
+def send(test_id: int) -> None:
+    sending.send_batch(test_id, owner=ticking.owner_name())
+
+
+@shared_task(name="seedtest.tasks.tick")
+def tick(name: str) -> None:
+    ticking.run(name, WORK[name])
+
+
+def _publish_poll(ids: list[int], suspect: bool) -> None:
+    _publish(poll, [ids, suspect], queue=SUSPECT if suspect else POLL)
+
+
+def _publish(task: object, args: list[object], **options: object) -> None:
+    """A hint that cannot be sent is lost without harm: the row stays due and is offered again."""
+    try:
+        task.apply_async(args=args, expires=60, **options)  # type: ignore[attr-defined]
+    except (OperationalError, OSError) as error:
+        logger.warning("the broker took no message, trying again with the next tick: %s", error)
+
+
+def _dispatch(now: datetime) -> None:
+    polling.dispatch(now, _publish_poll)
+
+
+def _send(now: datetime) -> None:
+    for test_id in sending.pending(now):
+        _publish(send, [test_id])
+
+
+def _close(now: datetime) -> None:
+    closing.close_due(now)
+    waking.wake_forgotten(now)
+
+
+WORK: dict[str, Callable[[datetime], object]] = {
+    "dispatch": _dispatch,
+    "sending": _send,
+    "closing": _close,
+    "publishing": publishing.publish,
+    "scheduling": scheduling.run_due,
+    "housekeeping": housekeeping.sweep,
+}
