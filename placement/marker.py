@@ -68,12 +68,14 @@ _ADDRESS_HEADERS: Final = (
 
 #: What mail clients put before the subject of an answer or a forward.
 _ANSWER: Final = re.compile(
-    r"(?:re|aw|sv|antw|odp|rv|vs|ynt|fwd?|wg|tr|rif|doorst|enc)(?:\[\d{1,3}\])?\s?[::]\s", re.IGNORECASE
+    r"(?:re|aw|sv|antw|odp|rv|vs|ynt|fwd?|wg|tr|rif|doorst|enc|回复|答复|回覆|转发|轉寄)(?:\[\d{1,3}\])?\s?(?::\s|\uff1a)",
+    re.IGNORECASE,
 )
 #: What a filter at the receiver puts before the subject of what it takes for spam.
 _SPAM_TAG: Final = re.compile(
     r"(?:\[(?:suspected )?spam[^\]]{0,20}\]|\*{2,8}\s?spam\s?\*{2,8}|\{spam\??\}|spam:)\s*", re.IGNORECASE
 )
+_BULK_HEADERS: Final = ("List-Unsubscribe", "List-ID", "Feedback-ID")
 _AUTOMATIC: Final = frozenset({"auto_reply", "auto-reply"})
 
 
@@ -177,13 +179,17 @@ def recognise_body(raw_body: bytes, header_block: bytes, book: RuleBook) -> Reco
 
 
 def is_answer(headers: Headers) -> bool:
-    """A reply, a forward or an automatic answer: it may quote what it did not carry."""
+    """A reply, a forward or an automatic answer: it may quote what it did not carry.
+
+    A campaign may call itself "Re: …", so on bulk mail the subject alone says nothing.
+    """
     automatic = headers.first("Auto-Submitted").lower().startswith("auto-replied")
     if automatic or headers.first("Precedence").lower() in _AUTOMATIC:
         return True
     if any(name in headers for name in ("In-Reply-To", "X-Autoreply", "X-Autorespond")):
         return True
-    return _ANSWER.match(subject(headers) + " ") is not None
+    is_bulk = any(name in headers for name in _BULK_HEADERS) and "References" not in headers
+    return not is_bulk and _ANSWER.match(subject(headers) + " ") is not None
 
 
 def message_key(

@@ -44,7 +44,7 @@ class Statement:
 
 
 def parse_value(value: str) -> tuple[str, tuple[Statement, ...]]:
-    """(authserv-id, statements). The id is "" where the field starts with a method, as Microsoft writes it, "?" for none."""
+    """(authserv-id, statements). The id is "" for Microsoft, who starts with a method, and "?" where none is read."""
     text = value[:MAX_VALUE]
     if text.startswith("=?"):  # seen at Microsoft: the whole value as encoded words
         text = decode_words(text)
