@@ -1,0 +1,77 @@
+"""Puts a line a reader can see at the end of a message's text, in every text part, without re-encoding the rest."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.generator import BytesGenerator
+from email.message import Message
+
+_MAX_PARTS = 50
+_CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
+_BODY_END = re.compile(rb"</body|</html", re.IGNORECASE)
+#: Charsets in which ASCII bytes are not ASCII text.
+_WIDE = ("utf-16", "utf-32", "ucs-2", "utf16", "utf32", "utf-7")
+
+
+def added(mime_header: bytes, body: bytes, line: str) -> bytes | None:
+    """The body with `line` (ASCII without =) in each shown text part; None where there is no such part."""
+    if len(_CONTAINER.findall(body)) > _MAX_PARTS:
+        return None
+    message = message_from_bytes(mime_header + b"\r\n\r\n" + body)
+    parts = list(_text_parts(message))
+    for part in parts:
+        _append(part, line.encode("ascii"))
+    return _body_of(message) if parts else None
+
+
+def _text_parts(message: Message) -> Iterator[Message]:
+    for part in message.walk():
+        shown = part.get_content_type() in ("text/plain", "text/html") and not part.is_multipart()
+        wide = str(part.get_content_charset("")).startswith(_WIDE)
+        if shown and not wide and part.get_content_disposition() != "attachment":
+            yield part
+
+
+def _append(part: Message, line: bytes) -> None:
+    encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+    if encoding == "base64":
+        text = base64.encodebytes(_inserted(part, _payload(part), line))
+    else:
+        # The line has no "=", so it may stand in quoted-printable as it is: nothing else is encoded anew.
+        text = _inserted(part, _undecoded(part), line)
+    part.set_payload(text.decode("ascii", "surrogateescape"))
+
+
+def _payload(part: Message) -> bytes:
+    payload = part.get_payload(decode=True)
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _undecoded(part: Message) -> bytes:
+    """The part's own bytes: `get_payload()` would replace its 8-bit ones."""
+    if "Content-Transfer-Encoding" not in part:
+        return _payload(part)
+    given = part["Content-Transfer-Encoding"]
+    part.replace_header("Content-Transfer-Encoding", "8bit")
+    try:
+        return _payload(part)
+    finally:
+        part.replace_header("Content-Transfer-Encoding", given)
+
+
+def _inserted(part: Message, text: bytes, line: bytes) -> bytes:
+    if part.get_content_type() == "text/plain":
+        return text.rstrip(b"\r\n") + b"\r\n\r\n" + line + b"\r\n"
+    ends = [found.start() for found in _BODY_END.finditer(text)]
+    at = ends[0] if ends else len(text)
+    return text[:at] + b"\r\n<p>" + line + b"</p>\r\n" + text[at:]
+
+
+def _body_of(message: Message) -> bytes:
+    out = io.BytesIO()
+    BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(message, linesep="\r\n")
+    return out.getvalue().partition(b"\r\n\r\n")[2]
