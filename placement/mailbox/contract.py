@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from placement.errors import MailboxError
 from placement.vocabulary import FolderStatus, ListedFolder, Traffic
 
-Found = TypeVar("Found")
+Found_co = TypeVar("Found_co", covariant=True)
 
 #: (raw folder name, first UID, last UID): never open-ended, `n:*` always returns the last message.
 UidRange = tuple[bytes, int, int]
@@ -38,12 +38,12 @@ class FetchedBody:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Found]):
+class Answer(Generic[Found_co]):
     """What one folder answered. With an `error` nothing else holds; the other folders' answers do."""
 
     raw_name: bytes
     uidvalidity: int
-    found: tuple[Found, ...] = ()
+    found: tuple[Found_co, ...] = ()
     exists: int = 0  # messages in the folder when it was opened
     error: MailboxError | None = None
 

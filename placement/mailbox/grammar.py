@@ -6,15 +6,13 @@ raises anything but ProtocolError.
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
-from imapclient import imap_utf7
-
 from placement.errors import ProtocolError
 from placement.mailbox.contract import Fetched
+from placement.modified_utf7 import decode_name
 from placement.vocabulary import FolderStatus, ListedFolder
 
 Response = tuple[bytes, ...]
@@ -103,16 +101,6 @@ def is_data(response: Response, name: bytes) -> bool:
 
 
 # --- folder names ---------------------------------------------------------------------------------------
-
-
-def decode_name(raw_name: bytes) -> str:
-    """Modified UTF-7 (RFC 3501 5.1.3); servers that send raw UTF-8 or broken shifts are read as they meant."""
-    if not raw_name.isascii():
-        return raw_name.decode("utf-8", "replace")
-    try:
-        return str(imap_utf7.decode(raw_name))
-    except (UnicodeError, binascii.Error):
-        return raw_name.decode("ascii")
 
 
 def name_key(raw_name: bytes) -> bytes:

@@ -1,0 +1,56 @@
+"""The conductor: one pass over one mailbox, for all open markers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from placement.folders import assign, junk_visible
+from placement.mailbox import Mailbox
+from placement.providers import Provider
+from placement.scan.full_check import FullReading, check_everything
+from placement.scan.incremental import plan, read_new, watched_statuses
+from placement.scan.matching import recognise_all
+from placement.scan.recheck import look_again
+from placement.scan.sightings import sightings_of
+from placement.scan.tabs import ask_tabs
+from placement.vocabulary import Cursor, FolderRole, MarkerRule, ScanOrder, ScanResult
+
+__all__ = ["scan"]
+
+
+def scan(
+    mailbox: Mailbox,
+    *,
+    provider: Provider,
+    cursors: Mapping[str, Cursor],
+    overrides: Mapping[str, FolderRole],
+    ask: Callable[[], Sequence[MarkerRule]],
+    order: ScanOrder,
+) -> ScanResult:
+    """Read what is new since `cursors` (by decoded folder name) and say which open test it belongs to.
+
+    `ask` gives the open markers. It is called once, after the last message was fetched, so that no message
+    can have been fetched before its marker was known; and not at all where there is no new message.
+    A folder that cannot be read keeps its cursor; what ends the session is raised.
+    """
+    listed = mailbox.list_folders()
+    categories = [(category.name, category.tab) for category in provider.category_folders]
+    folders = assign(listed, junk_names=provider.junk_names, category_folders=categories, overrides=overrides)
+    statuses = watched_statuses(mailbox, listed, folders)
+    reading = read_new(mailbox, plan(folders, statuses, cursors, order.max_messages))
+    again = look_again(mailbox, folders, order.recheck)
+    everything = check_everything(mailbox, folders, order, reading.found) if order.full_check_since else None
+    checked = everything or FullReading()
+    recognised = recognise_all(mailbox, (*reading.found, *checked.found), ask)
+    tabs = ask_tabs(mailbox, recognised, folders, again.present)
+    return ScanResult(
+        folders=reading.states,
+        sightings=sightings_of(recognised, provider, tabs),
+        junk_visible=junk_visible(folders),
+        backlog=reading.backlog or checked.backlog,
+        full_check=checked.outcome,
+        gone=again.gone,
+        tabs=tabs.answered(again.present),
+        quota_used=mailbox.quota() if everything else None,
+        traffic=mailbox.traffic,
+    )
