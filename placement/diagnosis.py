@@ -146,7 +146,7 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             title="The test was cancelled",
             what_happened="Somebody ended the test before this seed had a result.",
             what_it_means="We stopped looking, so this says nothing about your message. The seed is left out.",
-            what_next="Start a new test when you are ready.",
+            what_next="Start a new test when you are ready to measure again.",
         ),
         Reason.LATE: Explanation(
             title="Arrived after the deadline",

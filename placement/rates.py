@@ -64,7 +64,9 @@ def weighted(rates: Mapping[str, Rate], weights: Mapping[str, float] | None = No
 
     `weights` is a histogram provider → addresses (or share); it is normalised over the providers that have n.
     """
-    mix = {name: float(weight) for name, weight in (weights or {}).items() if weight > 0 and isfinite(weight)}
+    mix = _scaled(
+        {name: weight for name, weight in (weights or {}).items() if weight > 0 and isfinite(weight)}
+    )
     measured = {name: rate for name, rate in rates.items() if rate.rate is not None}
     without = tuple(sorted(name for name in mix if name not in measured))
     if not mix:
@@ -76,6 +78,12 @@ def weighted(rates: Mapping[str, Rate], weights: Mapping[str, float] | None = No
         without_seeds=without,
         total=sum(mix.values()),
     )
+
+
+def _scaled(mix: Mapping[str, float]) -> dict[str, float]:
+    """By the largest, so that no sum overflows."""
+    largest = max(mix.values(), default=1.0)
+    return {name: weight / largest for name, weight in mix.items()}
 
 
 def _combine(

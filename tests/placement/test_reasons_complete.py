@@ -1,0 +1,29 @@
+"""Every reason a result may carry is explained to a person, in full sentences."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import pytest
+
+from placement.diagnosis import REASONS
+from placement.vocabulary import Reason
+
+JARGON = ("IMAP UID", "EXAMINE", "UIDVALIDITY", "traceback", "exception", "None")
+
+
+def test_no_reason_is_without_an_explanation():
+    assert set(REASONS) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", Reason, ids=lambda reason: reason.name.lower())
+def test_it_says_what_happened_what_it_means_and_what_to_do(reason: Reason):
+    title, *sentences = astuple(REASONS[reason])
+    assert title and not title.endswith(".")
+    assert all(len(sentence) >= 40 and sentence.endswith(".") for sentence in sentences)
+    assert not [word for word in JARGON for text in (title, *sentences) if word in text]
+
+
+def test_no_two_reasons_read_alike():
+    assert len({one.title for one in REASONS.values()}) == len(REASONS)
+    assert len({one.what_happened for one in REASONS.values()}) == len(REASONS)
