@@ -103,7 +103,7 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
         Reason.MAILBOX_FULL: Explanation(
             title="The mailbox is full",
             what_happened="The seed account's storage is almost used up, and the message is in none of its folders.",
-            what_it_means="A full mailbox may refuse mail, so a miss proves nothing. The seed is left out of the rates.",
+            what_it_means="A full mailbox may refuse mail, so a miss proves nothing. The seed is left out.",
             what_next="Delete old messages in this account, then run the test again.",
         ),
         Reason.QUARANTINED: Explanation(
