@@ -46,6 +46,7 @@ _LENGTH: Final = 26  # 134 bits
 _MAX_VALUE: Final = 1000
 _MAX_ADDRESSES: Final = 16 * 1024
 _MAX_CAMPAIGN_KEYS: Final = 50
+_MAX_EMAIL_ID: Final = 64  # RFC 8474 allows 255; a key is at most 67 characters long
 
 _TOKEN: Final = re.compile(r"[a-z0-9]{26}")
 _WORD: Final = re.compile(r"(?<![a-z0-9])[a-z0-9]{26}(?![a-z0-9])", re.IGNORECASE)
@@ -195,16 +196,19 @@ def is_answer(headers: Headers) -> bool:
 def message_key(
     headers: Headers, block: bytes, *, gm_msgid: str | int | None = None, email_id: str | None = None
 ) -> str:
-    """The same for every copy of a message within a mailbox: the server's own id, else a hash."""
+    """The same for every copy of a message within a mailbox, at most 67 characters: the server's id, else a hash."""
     if gm_msgid:
         return f"gm:{gm_msgid}"
     if email_id:
-        return f"em:{email_id}"
+        return f"em:{email_id if len(email_id) <= _MAX_EMAIL_ID else _digest(email_id)}"
     message_id = headers.first("Message-ID")
     if not message_id:
         return f"hb:{hashlib.sha256(block).hexdigest()}"
-    identity = "\0".join((message_id, headers.first("Date"), headers.first("From")))
-    return f"id:{hashlib.sha256(identity.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"id:{_digest(message_id, headers.first('Date'), headers.first('From'))}"
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 _Found: TypeAlias = Iterable[tuple[MarkerRule, Match]]

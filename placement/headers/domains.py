@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from publicsuffixlist import PublicSuffixList
@@ -29,12 +29,17 @@ def organisational_domain(name: str) -> str:
     The private section counts too: two customers under one platform suffix are two organisations.
     """
     domain = normal_domain(name)
-    return (_suffixes().privatesuffix(domain) or domain) if domain else ""
+    return _registrable(domain) if domain else ""
 
 
 def aligned(a: str, b: str) -> bool:
     """Relaxed alignment (RFC 7489 3.1, RFC 9989): the same organisational domain."""
     return bool(organisational_domain(a)) and organisational_domain(a) == organisational_domain(b)
+
+
+@lru_cache(maxsize=2048)
+def _registrable(domain: str) -> str:
+    return _suffixes().privatesuffix(domain) or domain
 
 
 @cache

@@ -60,6 +60,12 @@ def test_the_servers_own_id_is_the_key():
     assert message_key(parsed(MESSAGE), b"", email_id="M6d99ac32") == "em:M6d99ac32"
 
 
+def test_a_key_stays_short_whatever_the_server_calls_its_messages():
+    long_ids = [message_key(parsed(MESSAGE), b"", email_id="M" * 250 + end) for end in "ab"]
+    assert long_ids[0] != long_ids[1]
+    assert max(map(len, long_ids)) <= 67
+
+
 def test_without_one_copies_share_the_hash_of_id_date_and_sender():
     received_twice = [message_key(parsed(f"X-Hop: {n}\n" + MESSAGE), b"") for n in (1, 2)]
     assert received_twice[0] == received_twice[1]
