@@ -242,6 +242,16 @@ def drip(data: bytes, pause: float) -> Step:
     return run
 
 
+def flood(data: bytes) -> Step:
+    """The same again and again, as fast as the client reads."""
+
+    def run(talk: Conversation) -> None:
+        while not talk.over:
+            talk.send(data)
+
+    return run
+
+
 class Conversation:
     """One client's connection to the scripted server."""
 
@@ -442,7 +452,7 @@ def _items(letter: Letter, command: bytes) -> Iterator[bytes]:
     if b"INTERNALDATE" in command:
         yield b'INTERNALDATE "%b" RFC822.SIZE %d' % (moment.encode(), len(letter.block + letter.body))
     if b"X-GM-MSGID" in command:
-        yield b"X-GM-MSGID " + letter.gm_msgid.encode()
+        yield b"X-GM-MSGID " + (letter.gm_msgid or str(10**18 + letter.uid)).encode()
     if b"EMAILID" in command:
         yield b"EMAILID (%b)" % letter.email_id.encode()
     for name, data in ((b"HEADER", letter.block), (b"TEXT", letter.body)):

@@ -324,9 +324,19 @@ def connect(login: Login, connector: Connector, border: Border) -> Client:
 def _refuse_impossible(login: Login) -> None:
     if login.auth not in AUTH_METHODS or login.tls not in tuple(Tls):
         raise LoginRefused(f"This version knows no login by {login.auth!r} over {login.tls!r}.")
+    if not _is_host_name(login.host):
+        raise ConnectFailed(f"{login.host!r} is no host name. Correct it; nothing was dialled.")
     # A line break would end the LOGIN command and begin another one.
     if any(character in login.user + login.secret for character in "\r\n\0\1"):
         raise LoginRefused("User name or secret holds a line break or a control character. Enter it again.")
+
+
+def _is_host_name(host: str) -> bool:
+    """As ssl will encode it: there a bad one would leak the socket."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _upgrade(client: Client, login: Login, connector: Connector) -> None:

@@ -150,7 +150,7 @@ def translate(fault: BaseException, moment: Moment) -> MailboxError:
                 "Nothing was sent. Check the host name; a private authority must be given as CA file."
             )
         case ssl.SSLError():
-            return _lost(moment, f"TLS {original.reason or 'failed'}")
+            return _lost(moment, f"TLS {getattr(original, 'reason', None) or 'failed'}")
         case TimeoutError():
             return said(ConnectFailed if moment is Moment.CONNECT else DeadlineExceeded, "")
         case OSError():

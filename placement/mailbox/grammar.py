@@ -210,11 +210,19 @@ def fetched_items(responses: Collection[Response]) -> dict[int, dict[str, Token]
     for response in responses:
         if not _FETCH.match(response[0]):
             continue
-        items = _pairs(tokens(response)[3])
+        items = _fetched_pairs(response)
         uid = _number(items.get("UID"))
         if uid:
             found.setdefault(uid, {}).update(items)
     return found
+
+
+def _fetched_pairs(response: Response) -> dict[str, Token]:
+    """Strictly pairs: one item too few would shift a header block to where nobody looks for it."""
+    items = tokens(response)[3:]
+    if len(items) != 1 or not isinstance(items[0], list) or len(items[0]) % 2:
+        raise ProtocolError(_OUT_OF_STEP)
+    return _pairs(items[0])
 
 
 def section(items: Mapping[str, Token], name: str) -> bytes | None:
