@@ -266,6 +266,8 @@ def _decide(found: _Found, internaldate: datetime | None) -> Recognition:
 
 
 def _in_window(rule: MarkerRule, internaldate: datetime) -> bool:
+    if rule.kind is MarkerKind.TOKEN:
+        return True  # unguessable, so never in older mail; and INTERNALDATE may lag behind the test's clock
     if rule.valid_from is not None and internaldate < rule.valid_from:
         return False
     return rule.valid_until is None or internaldate <= rule.valid_until
@@ -294,9 +296,7 @@ def _value(text: str) -> str:
     return " ".join(decode_words(text[:_MAX_VALUE]).split())
 
 
-def _prefixed(
-    by_length: Mapping[int, Mapping[str, tuple[MarkerRule, ...]]], value: str
-) -> Iterator[MarkerRule]:
+def _prefixed(by_length: Mapping[int, Mapping[str, tuple[MarkerRule, ...]]], value: str) -> Iterator[MarkerRule]:
     for length, prefixes in by_length.items():
         yield from prefixes.get(value[:length], ())
 

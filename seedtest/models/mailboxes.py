@@ -98,6 +98,7 @@ class Mailbox(models.Model):
     quota_used = models.FloatField(null=True, editable=False, help_text="0 to 1, where the server says.")
     last_good_poll_at = models.DateTimeField(null=True, editable=False)
     last_failed_poll_at = models.DateTimeField(null=True, editable=False)
+    rechecked_at = models.DateTimeField(null=True, editable=False)  # when known places were last asked for again
 
     next_poll_at = models.DateTimeField(default=now, editable=False)
     dispatched_until = models.DateTimeField(null=True, editable=False)

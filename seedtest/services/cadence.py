@@ -80,6 +80,11 @@ def back_off(fail_count: int, *, pace: float = 1.0) -> timedelta:
     return timedelta(seconds=min(600.0, 5.0 * 2 ** min(fail_count - 1, 10)) * pace)
 
 
+def recheck_every(pace: float = 1.0) -> timedelta:
+    """How long known places of an open test are believed before they are asked for again."""
+    return timedelta(seconds=WATCHING_OPEN_TEST * 0.8 * pace)  # below the watching interval, so that no look is wasted
+
+
 def seconds(value: float) -> timedelta:
     """A server's own "try again in", never more than an hour of it."""
     return timedelta(seconds=min(value, 3600.0))

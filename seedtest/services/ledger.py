@@ -121,6 +121,13 @@ def save_evidence(ledger: Ledger, sightings: Iterable[Sighting], now: datetime, 
     Evidence.objects.bulk_create(rows, ignore_conflicts=True, batch_size=100)
 
 
+def stand_elsewhere(mailbox_id: int, sightings: Sequence[Sighting]) -> bool:
+    """Whether a message of a test that is known in one place has now been seen in another one."""
+    keys = {one.message_key[:80] for one in sightings if one.match}
+    known = Arrival.objects.filter(mailbox_id=mailbox_id, message_key__in=keys, gone_at=None, result__isnull=False)
+    return bool(keys) and known.exists()
+
+
 def header_block(arrival: Arrival) -> bytes:
     """The kept header block, or b"" where retention has deleted it."""
     kept = Evidence.objects.filter(pk=arrival.pk).first()

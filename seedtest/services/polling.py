@@ -35,7 +35,7 @@ from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
 from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedResult, SeedTest, Status
-from seedtest.services import recording
+from seedtest.services import cadence, recording
 from seedtest.services.recording import Look
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
         claimed = claims.claim([mailbox_id], now, owner=owner, lease=lease, suspect=suspect)
     if not claimed:
         return False
-    look = Look(claim=claimed[0], started_at=now, shared=_is_shared(mailbox_id))
+    look = _look(claimed[0], now)
     try:
         plan = _plan(look)
         release_connection()
@@ -146,9 +146,15 @@ def login_of(mailbox: Mailbox) -> engine.Login:
     )
 
 
-def _is_shared(mailbox_id: int) -> bool:
-    """Lent to more than one workspace."""
-    return Mailbox.objects.get(pk=mailbox_id).seed_accounts.values("workspace_id").distinct().count() > 1
+def _look(claim: claims.Claim, now: datetime) -> Look:
+    mailbox = Mailbox.objects.get(pk=claim.mailbox_id)
+    asked = mailbox.rechecked_at
+    return Look(
+        claim=claim,
+        started_at=now,
+        shared=mailbox.seed_accounts.values("workspace_id").distinct().count() > 1,
+        rechecks=asked is None or now >= asked + cadence.recheck_every(settings.PACE),
+    )
 
 
 def _plan(look: Look) -> Plan:
@@ -176,7 +182,7 @@ def _order(mailbox: Mailbox, look: Look, *, is_new: bool) -> ScanOrder:
     return ScanOrder(
         full_check_since=since.date() if since else None,
         known=known,
-        recheck=tuple(_recheck(mailbox, look.started_at)),
+        recheck=tuple(_recheck(mailbox, look.started_at)) if look.rechecks else (),
     )
 
 

@@ -33,7 +33,8 @@ class Look:
 
     claim: claims.Claim
     started_at: datetime
-    shared: bool  # lent to several workspaces
+    shared: bool = False  # lent to several workspaces
+    rechecks: bool = False  # asks for the known places again
 
 
 def record(look: Look, scan: ScanResult) -> bool:
@@ -42,18 +43,22 @@ def record(look: Look, scan: ScanResult) -> bool:
         now = db_now()
         if not claims.finish(look.claim, next_poll_at=now):
             return False
-        begun = _apply(look, scan, now)
+        begun, moved = _apply(look, scan, now)
         _healthy(look.claim.mailbox_id, scan, now)
-        plan_next(look.claim.mailbox_id, now, backlog=scan.backlog)
+        if look.rechecks or moved:
+            # A second place of a known message: it was moved or copied, and only a look at the first place can tell.
+            Mailbox.objects.filter(pk=look.claim.mailbox_id).update(rechecked_at=None if moved else now)
+        plan_next(look.claim.mailbox_id, now, at_once=scan.backlog or moved)
     for test in begun:
         waking.wake_test(test, db_now())
     return True
 
 
-def _apply(look: Look, scan: ScanResult, now: datetime) -> list[SeedTest]:
-    """Returns the tests that received their first message in this scan."""
+def _apply(look: Look, scan: ScanResult, now: datetime) -> tuple[list[SeedTest], bool]:
+    """Returns the tests that got their first message now, and whether a known message stands in a new place."""
     mailbox_id = look.claim.mailbox_id
     folders = ledger.save_folders(mailbox_id, scan.folders, now)
+    moved = not look.rechecks and ledger.stand_elsewhere(mailbox_id, scan.sightings)
     arrivals = ledger.save_arrivals(mailbox_id, folders, scan.sightings, now)
     ledger.save_evidence(arrivals, scan.sightings, now, matched_only=look.shared)
     tests = _lock_tests(mailbox_id, {one.match.test for one in scan.sightings if one.match})
@@ -62,7 +67,7 @@ def _apply(look: Look, scan: ScanResult, now: datetime) -> list[SeedTest]:
     _read_again(changed, tests, now)
     if scan.full_check is not None:
         _conclude(look, scan, tests, now)
-    return begun
+    return begun, moved
 
 
 def _lock_tests(mailbox_id: int, matched: set[int]) -> dict[int, SeedTest]:
@@ -199,11 +204,11 @@ def _state_after(error: PlacementError, mailbox: Mailbox) -> str:
     return MailboxState.DEGRADED if mailbox.fail_count >= DEGRADED_AFTER else mailbox.state
 
 
-def plan_next(mailbox_id: int, now: datetime, *, backlog: bool = False) -> None:
+def plan_next(mailbox_id: int, now: datetime, *, at_once: bool = False) -> None:
     """Set when this mailbox is looked into next, from what its results wait for."""
     waits = [_wait(result) for result in _watched_results(mailbox_id, now)]
     moment = cadence.next_poll(now, waits, pace=settings.PACE, jitter=random.uniform(-1, 1))
-    Mailbox.objects.filter(pk=mailbox_id).update(next_poll_at=now if backlog else moment)
+    Mailbox.objects.filter(pk=mailbox_id).update(next_poll_at=now if at_once else moment)
 
 
 def _watched_results(mailbox_id: int, now: datetime) -> Iterable[SeedResult]:
