@@ -10,7 +10,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
-from placement.headers import Headers, identity
 from placement.vocabulary import Placement, Reason
 from seedtest.models import (
     Marker,
@@ -24,7 +23,7 @@ from seedtest.models import (
 )
 from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Mode, SentAtSource, Status
 from seedtest.models.sending import OutboundStatus
-from seedtest.services import closing, marking, recording, waking
+from seedtest.services import closing, marking, outgoing, recording, waking
 from seedtest.services.asking import (
     CLOCK_SLACK,
     Fault,
@@ -50,7 +49,6 @@ __all__ = [
     "unknown_id",
 ]
 
-MAX_MESSAGE = 10 * 1024 * 1024
 #: How long an ended test is looked at again after somebody asks for it.
 RECHECK_FOR = timedelta(hours=1)
 WAITING = Placement.WAITING.value
@@ -173,23 +171,10 @@ def _attach_past(test: SeedTest, markers: Iterable[Marker], now: datetime) -> No
 
 def keep_message(workspace: Workspace, raw: bytes, *, now: datetime) -> OutgoingMessage:
     """A message to measure, as it was given. Raises IntakeError."""
-    headers = Headers.parse(raw)
-    sender = identity.first_address(headers.first("From"))
-    if not raw.strip() or not sender:
-        detail = "This is no e-mail message: it has no From header. Give the whole source, headers first."
-        raise IntakeError([Fault("#/message", "invalid", detail)])
-    if len(raw) > MAX_MESSAGE:
-        raise IntakeError([Fault("#/message", "too_large", f"At most {MAX_MESSAGE // 2**20} MB can be sent.")])
-    message = OutgoingMessage(workspace=workspace, created_at=now)
-    message.subject = _storable(identity.subject(headers))[:500]
-    message.from_address = _storable(sender)[:320]
-    message.raw = raw
-    message.save()
-    return message
-
-
-def _storable(text: str) -> str:
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    try:
+        return outgoing.store_message(workspace, raw, now=now)
+    except outgoing.MessageError as error:
+        raise IntakeError([Fault("#/message", "invalid", str(error))]) from error
 
 
 def declare_sent(test: SeedTest, sent_at: datetime, *, now: datetime) -> None:
