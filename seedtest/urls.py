@@ -4,7 +4,11 @@ from django.contrib import admin
 from django.urls import path
 from django.views.generic import RedirectView
 
+from seedtest.pages import health
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("health", health.everything),
+    path("health/web", health.web),
     path("", RedirectView.as_view(url="/admin/")),
 ]
