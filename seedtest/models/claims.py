@@ -140,16 +140,22 @@ class SendClaim:
     epoch: int
 
 
-def claim_outbound(now: datetime, *, limit: int, lease: timedelta) -> list[SendClaim]:
-    """Take queued envelopes that are due."""
+# A cancelled test stops at the next envelope.
+_SENDING = "test_id IN (SELECT id FROM seedtest_seedtest WHERE status = 'sending')"
+
+
+def claim_outbound(now: datetime, *, test_id: int, limit: int, lease: timedelta) -> list[SendClaim]:
+    """Take queued envelopes of a test that is being sent, as far as they are due."""
     rows = _execute(
         f"""UPDATE seedtest_outbound
-            SET status = 'inflight', claim_epoch = claim_epoch + 1, inflight_until = %(until)s, attempts = attempts + 1
+            SET status = 'inflight', claim_epoch = claim_epoch + 1, inflight_until = %(until)s, attempts = attempts + 1,
+                data_started_at = NULL
             WHERE id IN (
-                SELECT id FROM seedtest_outbound WHERE status = 'queued' AND next_attempt_at <= %(now)s
+                SELECT id FROM seedtest_outbound
+                WHERE test_id = %(test)s AND status = 'queued' AND next_attempt_at <= %(now)s AND {_SENDING}
                 ORDER BY next_attempt_at, id LIMIT %(limit)s {_skip_locked()})
             RETURNING id, claim_epoch""",
-        {"now": now, "until": now + lease, "limit": limit},
+        {"now": now, "until": now + lease, "limit": limit, "test": test_id},
     )
     return [SendClaim(*row) for row in rows]
 
@@ -157,8 +163,8 @@ def claim_outbound(now: datetime, *, limit: int, lease: timedelta) -> list[SendC
 def mark_data_started(claim: SendClaim, now: datetime) -> bool:
     """Committed before DATA goes out: from here on a lost answer means `unknown`, and nothing is sent twice."""
     rows = _execute(
-        """UPDATE seedtest_outbound SET data_started_at = %(now)s
-           WHERE id = %(id)s AND claim_epoch = %(epoch)s AND status = 'inflight' RETURNING id""",
+        f"""UPDATE seedtest_outbound SET data_started_at = %(now)s
+           WHERE id = %(id)s AND claim_epoch = %(epoch)s AND status = 'inflight' AND {_SENDING} RETURNING id""",
         {"id": claim.outbound_id, "epoch": claim.epoch, "now": now},
     )
     return bool(rows)

@@ -261,6 +261,7 @@ class Arrival(models.Model):
         ]
         indexes = [
             models.Index(fields=["first_seen_at"], name="arrival_age"),
+            models.Index(fields=["first_seen_at"], condition=Q(result=None), name="arrival_unmatched"),
             models.Index(fields=["mailbox", "message_key"], name="arrival_message"),
             models.Index(fields=["from_domain", "first_seen_at"], name="arrival_sender"),
         ]

@@ -127,6 +127,7 @@ class SeedTest(models.Model):
         indexes = [
             models.Index(fields=["status", "deadline_at"], name="seed_test_open"),
             models.Index(fields=["workspace", "-created_at"], name="seed_test_listed"),
+            models.Index(fields=["created_at"], name="seed_test_age"),
         ]
 
     def __str__(self) -> str:

@@ -139,9 +139,9 @@ def run_one(schedule: Schedule, now: datetime) -> bool:
         words = f"The run of {_local(schedule, latest)} was skipped: the service was not running at that time."
         _move_on(schedule, missed, next_run_at=following, last_error=words)
         return False
-    opened, error = _open(schedule, latest, now)
+    opened, trouble = _open(schedule, latest, now)
     ran = {"last_run_at": now} if opened else {}
-    _move_on(schedule, missed, next_run_at=following, last_error=error, **ran)
+    _move_on(schedule, missed, next_run_at=following, last_error=trouble, **ran)
     return opened
 
 
