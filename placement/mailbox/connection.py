@@ -19,7 +19,7 @@ from typing import Any, cast
 import imapclient
 
 from placement.errors import ConnectFailed, DeadlineExceeded, LoginRefused, MailboxError, ProtocolError
-from placement.mailbox.faults import FOREIGN, Moment, said, translate, without_secrets
+from placement.mailbox.faults import FOREIGN, Moment, printable, said, translate, without_secrets
 from placement.mailbox.wire import MAX_LINE, MAX_LITERAL
 
 #: Opens a TCP connection. It raises OSError or a PlacementError, nothing else.
@@ -55,10 +55,19 @@ class Login:
     send_id: bool = False  # RFC 2971 before the first folder is opened (163.com refuses it otherwise)
 
 
-@functools.cache
-def shared_ssl_context(ca_file: str | None = None, ca_pem: str | None = None) -> ssl.SSLContext:
-    """One verifying context a process and CA: building one costs 20–30 ms of CPU. `ca_pem` is the CA's own text."""
-    context = ssl.create_default_context(cafile=ca_file, cadata=ca_pem)
+@functools.lru_cache(maxsize=256)
+def shared_ssl_context(ca_file: str | None = None, *, ca_pem: str | None = None) -> ssl.SSLContext:
+    """One verifying context a process and authority: building one costs 20–30 ms of CPU.
+
+    With `ca_file` or `ca_pem` that authority alone is trusted, else the system's. Raises ConnectFailed.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file, cadata=ca_pem)
+    except (OSError, ValueError, TypeError) as fault:
+        raise ConnectFailed(
+            f"The certificate authority of this mailbox cannot be read ({printable(str(fault))}). "
+            "Paste its certificate in PEM form again, or leave it empty for a public one."
+        ) from fault
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -109,5 +109,20 @@ def test_a_host_name_that_no_certificate_can_have_is_a_failed_connection(context
         )
 
 
+def test_an_authority_can_be_given_as_text(certificates):
+    context = shared_ssl_context(ca_pem=certificates.ca.read_text())
+    with serve(certificates, tls_at_once=True) as server, open_with(server, "ssl", context):
+        pass
+    assert server.verbs()[0] == "LOGIN"
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é"]
+)
+def test_an_authority_that_cannot_be_read_says_what_to_do(text):
+    with pytest.raises(ConnectFailed, match="PEM"):
+        shared_ssl_context(ca_pem=text)
+
+
 def test_one_context_serves_the_whole_process(certificates):
     assert shared_ssl_context(str(certificates.ca)) is shared_ssl_context(str(certificates.ca))
