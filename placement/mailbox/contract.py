@@ -39,7 +39,8 @@ class FetchedBody:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[Found_co]):
-    """What one folder answered. With an `error` nothing else holds; the other folders' answers do."""
+    """What one folder answered. With an `error` there is nothing in `found`, and `uidvalidity` is 0 where the
+    folder could not be opened at all; the other folders' answers hold."""
 
     raw_name: bytes
     uidvalidity: int

@@ -290,17 +290,21 @@ def _answer(
     read: Callable[[Asked, Sequence[Reply]], Iterable[Found]],
 ) -> Answer[Found]:
     opened, *inside = replies
+    uidvalidity = grammar.opened_uidvalidity(opened.untagged) if opened.ok else None
     # A server that keeps the folder before it open when EXAMINE fails would answer for the wrong one.
     for reply in replies:
-        if not reply.ok:
-            return Answer(raw_name, 0, error=refusal(reply.status, reply.text))
-        if _PARTIAL.search(reply.text):
-            return Answer(raw_name, 0, error=said(FolderUnavailable, reply.text))
-    uidvalidity = grammar.opened_uidvalidity(opened.untagged)
+        if error := _refused(reply):
+            return Answer(raw_name, uidvalidity or 0, error=error)
     if uidvalidity is None:
         return Answer(raw_name, 0, error=FolderUnavailable(_NO_UIDS))
     found = tuple(read(asked, inside))
     return Answer(raw_name, uidvalidity, found, grammar.opened_exists(opened.untagged))
+
+
+def _refused(reply: Reply) -> MailboxError | None:
+    if not reply.ok:
+        return refusal(reply.status, reply.text)
+    return said(FolderUnavailable, reply.text) if _PARTIAL.search(reply.text) else None
 
 
 def _untagged(replies: Sequence[Reply]) -> list[grammar.Response]:

@@ -61,7 +61,9 @@ def check_everything(
     wanted, backlog = _newest(unread, order.max_messages)
     found = _fetch(mailbox, progress, wanted)
     if backlog:
-        progress.failures.append(("every folder", f"More than {order.max_messages} unread messages; the rest follows."))
+        progress.failures.append(
+            ("every folder", f"More than {order.max_messages} unread messages; the rest follows.")
+        )
     looked = len(progress.by_name)
     outcome = FullCheck(not progress.failures, looked, tuple(progress.failures))
     return FullReading(outcome, found, backlog)

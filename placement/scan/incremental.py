@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from placement.errors import Throttled
+from placement.errors import FolderUnavailable, Throttled
 from placement.mailbox import Answer, Fetched, Mailbox
 from placement.vocabulary import Cursor, Folder, FolderState, FolderStatus, ListedFolder
+
+_PARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +145,50 @@ def read_new(mailbox: Mailbox, plan: Plan) -> Reading:
     ranges = [(step.want.folder.raw_name, step.first, step.last) for step in plan.steps]
     answers = mailbox.fetch_ranges(ranges) if ranges else []
     _stop_when_throttled(answers)
-    states, found = dict(plan.states), []
+    states, found, backlog = dict(plan.states), list[Found](), plan.backlog
     for step, answer in zip(plan.steps, answers, strict=True):
         # Another UIDVALIDITY than STATUS said: the folder was made anew in between.
-        if answer.error or answer.uidvalidity != step.want.status.uidvalidity:
+        if answer.uidvalidity != step.want.status.uidvalidity:
             continue
+        messages, after = (answer.found, step.after) if not answer.error else read_around(mailbox, step)
         folder = step.want.folder
-        states[folder.raw_name] = FolderState(folder, step.after, step.want.reset)
-        found += [Found(folder, answer.uidvalidity, message) for message in answer.found]
-    return Reading(tuple(states.values()), tuple(found), plan.backlog)
+        states[folder.raw_name] = FolderState(folder, after, step.want.reset)
+        found += [Found(folder, answer.uidvalidity, message) for message in messages]
+        backlog |= after.uidnext < step.after.uidnext
+    return Reading(tuple(states.values()), tuple(found), backlog)
+
+
+def read_around(mailbox: Mailbox, step: Step) -> tuple[tuple[Fetched, ...], Cursor]:
+    """The folder opens, but its server cannot give out this range: one broken message must not stop it.
+
+    The range is asked for in parts, then the first part that fails in parts of its own, until the message
+    stands alone; it is left out, and the next pass goes on behind it. The full check asks for it again, and
+    is incomplete while it fails.
+    """
+    messages, read_to = list[Fetched](), step.first
+    unread: tuple[int, int] | None = (step.first, step.last)
+    while unread is not None:
+        parts, unread = _parts(*unread), None
+        answers = mailbox.fetch_ranges([(step.want.folder.raw_name, *part) for part in parts])
+        for (first, last), answer in zip(parts, answers, strict=True):
+            if answer.uidvalidity != step.want.status.uidvalidity or _is_final(answer):
+                break
+            if answer.error and first < last:
+                unread = (first, last)
+                break
+            messages += answer.found
+            read_to = last + 1
+    return tuple(messages), Cursor(step.after.uidvalidity, read_to)
+
+
+def _is_final(answer: Answer[Fetched]) -> bool:
+    """An error that says nothing about a single message: throttling, say."""
+    return answer.error is not None and not isinstance(answer.error, FolderUnavailable)
+
+
+def _parts(first: int, last: int) -> list[tuple[int, int]]:
+    size = max((last - first + 1) // _PARTS, 1)
+    return [(start, min(start + size - 1, last)) for start in range(first, last + 1, size)]
 
 
 def _stop_when_throttled(answers: Sequence[Answer[Fetched]]) -> None:

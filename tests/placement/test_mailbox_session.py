@@ -318,3 +318,11 @@ def test_the_subject_survives_as_the_fake_wrote_it():
     block = header_block(subject="März")
     with ScriptedImapServer(Box(letters=[Letter(1, block)])) as server, opened(server) as mailbox:
         assert mailbox.fetch_uids([(b"INBOX", [1])])[0].found[0].header_block == block
+
+
+def test_a_folder_that_opens_but_cannot_be_fetched_says_both():
+    refusing = {"UID FETCH": b"%(tag)s NO [SERVERBUG] corrupt message\r\n"}
+    with ScriptedImapServer(inbox(1), answers=refusing) as server, opened(server) as mailbox:
+        answer = mailbox.fetch_ranges([(b"INBOX", 1, 1)])[0]
+    assert (answer.uidvalidity, answer.found) == (7, ())
+    assert isinstance(answer.error, FolderUnavailable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -164,6 +165,34 @@ def test_throttling_of_everything_is_raised():
     mailbox = FakeMailbox(Box(letters=[marked(1)]), failing={b"INBOX": Throttled("slow down")})
     with pytest.raises(Throttled):
         run(mailbox, {"INBOX": Cursor(7, 1)})
+
+
+class Poisoned(FakeMailbox):
+    """Its server refuses every range that holds UID 13."""
+
+    def fetch_ranges(self, ranges):
+        answers = super().fetch_ranges(ranges)
+        return [
+            replace(answer, found=(), error=unavailable("corrupt")) if first <= 13 <= last else answer
+            for answer, (_, first, last) in zip(answers, ranges, strict=True)
+        ]
+
+
+def test_one_message_that_its_server_cannot_give_out_does_not_stop_the_folder():
+    mailbox = Poisoned(Box(letters=[marked(uid) for uid in range(1, 31)]))
+    cursors, seen, backlog = {"INBOX": Cursor(7, 1)}, [], True
+    while backlog:
+        result = run(mailbox, cursors)
+        seen += [uid for _, uid in places(result)]
+        cursors, backlog = {"INBOX": cursor_of(result, "INBOX")}, result.backlog
+    assert seen == [uid for uid in range(1, 31) if uid != 13]
+    assert len(mailbox.asked) < 20
+
+
+def test_a_folder_that_does_not_open_is_not_read_around():
+    mailbox = FakeMailbox(Box(letters=[marked(1)]), failing={b"INBOX": unavailable()})
+    assert cursor_of(run(mailbox, {"INBOX": Cursor(7, 1)}), "INBOX") is None
+    assert [what for what, _ in mailbox.asked].count("fetch_ranges") == 1
 
 
 def test_an_ordinary_folder_is_not_read_and_an_operators_junk_folder_is():
