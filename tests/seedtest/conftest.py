@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from placement.vocabulary import MarkerKind
 from seedtest import models
 from seedtest.models.clock import db_now
+from tests.seedtest.post_office import PostOffice, opened
 
 _number = itertools.count(1)
 PASSWORD = "correct horse battery"
@@ -107,3 +108,51 @@ def make_seed(db: None) -> Callable[..., models.SeedAccount]:
 @pytest.fixture
 def make_test(db: None) -> Callable[..., models.SeedTest]:
     return _make_test
+
+
+@pytest.fixture
+def office() -> Iterator[PostOffice]:
+    """A post office in the clear, which takes everything it is not told to refuse."""
+    with opened(PostOffice()) as office:
+        yield office
+
+
+NEWSLETTER = b"""From: "Acme News" <news@acme.example>
+To: list@acme.example
+Subject: The spring sale
+Message-ID: <exported@acme.example>
+Date: Mon, 2 Mar 2026 09:00:00 +0100
+MIME-Version: 1.0
+Content-Type: text/plain; charset=utf-8
+
+Everything must go.
+"""
+
+
+def _send_test(
+    workspace: models.Workspace,
+    seeds: Sequence[models.SeedAccount],
+    port: int,
+    *,
+    raw: bytes = NEWSLETTER,
+    now: datetime | None = None,
+    **profile: Any,
+) -> models.SeedTest:
+    """A test that waits to be sent by us through the server at `port`, an envelope a seed."""
+    values = {"host": "127.0.0.1", "port": port, "tls": "none", "name": f"Relay {next(_number)}"} | profile
+    account = models.SendingProfile.objects.create(workspace=workspace, **values)
+    message = models.OutgoingMessage(workspace=workspace, subject="The spring sale", from_address="news@acme.example")
+    message.raw = raw
+    message.save()
+    test = _make_test(
+        workspace, seeds, now=now, dispatch="unknown",
+        mode="service", status="sending", sending_profile=account, message=message,
+    )  # fmt: skip
+    for seed in seeds:
+        models.Outbound.objects.create(test=test, account=seed, next_attempt_at=test.created_at)
+    return test
+
+
+@pytest.fixture
+def send_test(db: None) -> Callable[..., models.SeedTest]:
+    return _send_test
