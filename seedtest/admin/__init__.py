@@ -1,0 +1,15 @@
+"""What people see: every section registers its ModelAdmin here."""
+
+from seedtest.admin import arrivals, mailboxes, people, schedules, seedlists, seeds, seedtests, sending, streams
+
+__all__ = [
+    "arrivals",
+    "mailboxes",
+    "people",
+    "schedules",
+    "seedlists",
+    "seeds",
+    "seedtests",
+    "sending",
+    "streams",
+]

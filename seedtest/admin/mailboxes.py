@@ -1,0 +1,154 @@
+"""Mailboxes: what state each is in, its folders, and "Check connection"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from unfold.decorators import action, display
+
+from placement import providers
+from placement.diagnosis import REASONS
+from placement.vocabulary import FolderRole, Reason, RoleSource
+from seedtest.admin import tenancy, words
+from seedtest.admin.badges import badge
+from seedtest.admin.base import ScopedInline, WorkspaceAdmin
+from seedtest.admin.sending import SecretForm, clean_pem
+from seedtest.models import FolderCursor, Mailbox
+from seedtest.models.clock import db_now
+from seedtest.models.mailboxes import MailboxState
+from seedtest.services import checking, waking
+
+#: What a person may say a folder is for; the rest is the server's business.
+_ROLES_TO_SET = (FolderRole.INBOX, FolderRole.JUNK, FolderRole.CATEGORY, FolderRole.OTHER, FolderRole.TRASH)
+
+
+class MailboxForm(SecretForm):
+    secret_name = "secret"
+    switched_off = forms.BooleanField(required=False, help_text="A mailbox that is switched off is not read.")
+
+    class Meta:
+        model = Mailbox
+        fields = ("address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["switched_off"] = self.instance.state == MailboxState.DISABLED
+        if "provider" in self.fields:
+            self.fields["provider"].choices = provider_choices()
+
+    def clean_ca_pem(self) -> str:
+        return clean_pem(self.cleaned_data["ca_pem"])
+
+    def save(self, commit: bool = True) -> Mailbox:
+        off, was_off = self.cleaned_data["switched_off"], self.instance.state == MailboxState.DISABLED
+        if off:
+            self.instance.state = MailboxState.DISABLED
+        elif was_off or self.cleaned_data.get("secret"):
+            self.instance.state, self.instance.backoff_until = MailboxState.NEW, None
+        return super().save(commit)
+
+
+def provider_choices() -> list[tuple[str, str]]:
+    """Those that have mailboxes; a filter in front of somebody else's has none."""
+    some = [one for one in providers.all_providers() if one.has_mailboxes]
+    return [(one.id, one.name) for one in (*sorted(some, key=lambda one: one.name.lower()), providers.GENERIC)]
+
+
+class FolderInline(ScopedInline):
+    model = FolderCursor
+    verbose_name_plural = "Folders"
+    fields = ("name", "found_role", "how_known", "operator_role")
+    readonly_fields = ("name", "found_role", "how_known")
+    max_num = 0
+
+    @display(description="Read as")
+    def found_role(self, row: FolderCursor) -> str:
+        return checking.ROLE_WORDS[FolderRole(row.role)] if row.selectable else "Only holds other folders"
+
+    @display(description="How we know")
+    def how_known(self, row: FolderCursor) -> str:
+        return checking.SOURCE_WORDS[RoleSource(row.source)]
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "operator_role":
+            named = [(role.value, checking.ROLE_WORDS[role]) for role in _ROLES_TO_SET]
+            kwargs["choices"] = [("", "as found"), *named]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(WorkspaceAdmin):
+    form = MailboxForm
+    write_roles = tenancy.ADMINISTRATORS
+    list_display = ("address", "provider", "state_badge", "problem", "last_good_poll_at")
+    list_filter = ("provider", "state")
+    search_fields = ("address",)
+    readonly_fields = ("state_badge", "problem", "quota", "last_good_poll_at", "last_failed_poll_at")
+    fieldsets = (
+        (None, {"fields": ("address", "state_badge", "problem", "quota", "last_good_poll_at")}),
+        ("Sign-in", {"fields": ("secret", "auth_kind", "switched_off")}),
+        ("Server", {"fields": ("provider", "host", "port", "tls", "login", "ca_pem")}),
+    )
+    inlines = (FolderInline,)
+    actions_detail = ("check_connection",)
+    actions_row = ("check_connection",)
+
+    @display(description="State", ordering="state")
+    def state_badge(self, row: Mailbox) -> str:
+        return badge(words.MAILBOX_STATES[row.state])
+
+    @display(description="What is wrong")
+    def problem(self, row: Mailbox) -> str:
+        if not row.state_reason or row.state in (MailboxState.HEALTHY, MailboxState.NEW):
+            return "—"
+        said = REASONS[Reason(row.state_reason)]
+        return format_html("{}. <span class='st-quiet'>{}</span>", said.title, said.what_next)
+
+    @display(description="Full to")
+    def quota(self, row: Mailbox) -> str:
+        return "the server does not say" if row.quota_used is None else f"{row.quota_used:.0%}"
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        return False  # a mailbox comes with its seed account
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never one that others use, nor one with results: switch it off instead."""
+        if not isinstance(obj, Mailbox):
+            return super().has_delete_permission(request, obj)
+        shared = obj.seed_accounts.exclude(workspace_id=obj.workspace_id).exists()
+        return super().has_delete_permission(request, obj) and not shared and not obj.results.exists()
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.check_view)
+        return [path("<path:object_id>/check/", view, name="seedtest_mailbox_check"), *super().get_urls()]
+
+    @action(description="Check connection", url_path="check-connection", icon="network_check")
+    def check_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:seedtest_mailbox_check", args=[object_id]))
+
+    def check_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """GET shows what is known and the button; only POST signs in."""
+        mailbox = self.get_object(request, object_id)
+        report = None
+        if request.method == "POST":
+            if self.role_for(request, mailbox) not in tenancy.WRITERS:
+                raise PermissionDenied
+            report = checking.check_connection(mailbox, now=db_now())
+        return self.page(
+            request, "mailbox_check.html", f"Check connection: {mailbox.address}", mailbox=mailbox, report=report,
+            state=words.MAILBOX_STATES[mailbox.state], setup=mailbox.catalog_entry.auth.setup,
+        )  # fmt: skip
+
+    def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
+        # Only what the form changes: a worker writes the other columns of this row at any moment.
+        fields = [*form.Meta.fields, "state", "backoff_until"]
+        if form.cleaned_data.get("secret"):
+            fields.append("secret")
+        obj.save(update_fields=fields)
+        waking.wake([obj.pk], db_now())
