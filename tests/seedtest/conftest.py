@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from django.test import Client
 
 from placement.vocabulary import MarkerKind
 from seedtest import models
 from seedtest.models.clock import db_now
+from seedtest.models.people import Scope
 from tests.seedtest.post_office import PostOffice, opened
 
 _number = itertools.count(1)
@@ -156,3 +160,70 @@ def _send_test(
 @pytest.fixture
 def send_test(db: None) -> Callable[..., models.SeedTest]:
     return _send_test
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who calls the API with one key, in JSON."""
+
+    token: str
+    base: str = "/api/v1"
+
+    def get(self, path: str, **headers: str) -> HttpResponse:
+        return self.send("get", path, **headers)
+
+    def post(self, path: str, body: object = None, **headers: str) -> HttpResponse:
+        return self.send("post", path, body, **headers)
+
+    def patch(self, path: str, body: object = None, **headers: str) -> HttpResponse:
+        return self.send("patch", path, body, **headers)
+
+    def delete(self, path: str, **headers: str) -> HttpResponse:
+        return self.send("delete", path, **headers)
+
+    def send(self, method: str, path: str, body: object = None, **headers: str) -> HttpResponse:
+        """`idempotency_key="x"` becomes the header Idempotency-Key."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        content = {"data": json.dumps(body), "content_type": "application/json"} if body is not None else {}
+        address = path if path.startswith("/api") else self.base + path
+        return getattr(Client(raise_request_exception=False), method)(address, headers=sent, **content)
+
+
+@pytest.fixture
+def caller(db: None) -> Callable[..., Caller]:
+    """`caller(workspace)` has every scope; `scopes=[…]` names fewer."""
+
+    def make(workspace: models.Workspace, scopes: Sequence[str] = tuple(Scope.values)) -> Caller:
+        return Caller(models.ApiKey.mint(workspace=workspace, name="Test key", scopes=scopes)[1])
+
+    return make
+
+
+@pytest.fixture
+def ours(cast: Cast, caller: Callable[..., Caller]) -> Caller:
+    return caller(cast.workspace)
+
+
+@pytest.fixture
+def theirs(cast: Cast, caller: Callable[..., Caller]) -> Caller:
+    """The stranger, with every scope in a workspace of their own."""
+    return caller(cast.elsewhere)
+
+
+@pytest.fixture
+def recurring(cast: Cast, make_seed: Callable[..., models.SeedAccount], now: datetime) -> models.Schedule:
+    """A schedule of the cast's workspace, with its seed list, sending profile and message."""
+    seed_list = models.SeedList.objects.create(workspace=cast.workspace, name="Core")
+    seed_list.seed_accounts.add(make_seed(cast.workspace))
+    profile = models.SendingProfile.objects.create(
+        workspace=cast.workspace, name="Postfix", host="smtp.acme.example", password="smtp password"
+    )
+    message = models.OutgoingMessage(workspace=cast.workspace, subject="Spring", from_address="news@acme.example")
+    message.raw = b"From: news@acme.example\r\nSubject: Spring\r\n\r\nHello\r\n"
+    message.save()
+    return models.Schedule.objects.create(
+        workspace=cast.workspace, name="Daily", cron="0 9 * * *", seed_list=seed_list, sending_profile=profile,
+        message=message, next_run_at=now + timedelta(hours=1),
+    )  # fmt: skip

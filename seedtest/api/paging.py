@@ -1,0 +1,71 @@
+"""Pages newest first by (created_at, id), held by a sealed cursor: no row is repeated while others are inserted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.request import Request
+
+from seedtest import crypto
+from seedtest.api.problems import invalid
+from seedtest.models import Workspace
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+PARAMETERS: Final = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+    OpenApiParameter("cursor", {"type": "string"}, description="`next_cursor` of the page before. Opaque."),
+]
+_M = TypeVar("_M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    created_at: datetime
+    id: int
+
+
+def page(
+    request: Request, workspace: Workspace, rows: QuerySet[_M], render: Callable[[list[_M]], list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """One page of `rows` as `{data, has_more, next_cursor}`."""
+    unknown = set(request.query_params) - {"limit", "cursor"}
+    if unknown:
+        raise invalid([(f"?{name}", "unknown_parameter", "Lists take limit and cursor.") for name in sorted(unknown)])
+    limit = _limit(request.query_params.get("limit", str(DEFAULT_LIMIT)))
+    name = rows.model._meta.model_name or ""
+    if text := request.query_params.get("cursor"):
+        last = _open(text, name, workspace)
+        rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+    found = list(rows.order_by("-created_at", "-id")[: limit + 1])
+    shown, has_more = found[:limit], len(found) > limit
+    cursor = _seal(shown[-1], name, workspace) if has_more else None
+    return {"data": render(shown), "has_more": has_more, "next_cursor": cursor}
+
+
+def _limit(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT:
+        return int(text)
+    raise invalid([("?limit", "invalid", f"Give a limit of 1 to {MAX_LIMIT}.")])
+
+
+def _seal(row: Any, name: str, workspace: Workspace) -> str:
+    # Sealed, not only signed: a signed cursor shows how many rows the whole installation has.
+    value = json.dumps([row.created_at.isoformat(), row.pk])
+    return crypto.seal(value, table="cursor", field=name, public_id=workspace.public_id)
+
+
+def _open(text: str, name: str, workspace: Workspace) -> _Position:
+    try:
+        value = crypto.unseal(text, table="cursor", field=name, public_id=workspace.public_id)
+    except crypto.SecretUnreadable:
+        detail = "This cursor does not belong to this list. Begin again without a cursor."
+        raise invalid([("?cursor", "invalid_cursor", detail)]) from None
+    created_at, pk = json.loads(value)
+    return _Position(datetime.fromisoformat(created_at), pk)

@@ -1,0 +1,147 @@
+"""Every error is a problem document that says what to do, whatever went wrong."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import InterfaceError, OperationalError
+from django.test import Client
+
+from seedtest.api import resource
+from seedtest.services import intake
+
+
+def body_of(answer):
+    assert answer["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert {"type", "title", "status", "detail", "instance"} <= body.keys()
+    assert body["status"] == answer.status_code
+    return body
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/v1", "/api/v1/nothing", "/api/v2/tests", "/api/v1/tests/"])
+def test_an_address_that_is_none_is_a_problem_too(ours, path):
+    answer = ours.get(path)
+    assert answer.status_code == 404
+    body_of(answer)
+
+
+@pytest.mark.parametrize("test_id", ["x", "tst_%00", "tst_" + "é" * 22, "%2e%2e", "tst_" + "0" * 500])
+def test_an_id_that_cannot_be_one_is_not_found(ours, test_id):
+    answer = ours.get(f"/tests/{test_id}")
+    assert answer.status_code == 404
+    body_of(answer)
+
+
+def test_a_method_that_is_none_is_named(ours):
+    answer = ours.delete("/tests")
+    assert answer.status_code == 405
+    body_of(answer)
+    assert "GET" in answer["Allow"]
+
+
+def raw(ours, data, content_type="application/json"):
+    headers = {"Authorization": f"Bearer {ours.token}"}
+    return Client(raise_request_exception=False).post("/api/v1/tests", data, content_type, headers=headers)
+
+
+def test_a_body_that_is_no_json_is_refused(ours):
+    assert body_of(raw(ours, "{"))["status"] == 400
+    assert body_of(raw(ours, b"\xff\xfe"))["status"] == 400
+    assert body_of(raw(ours, '{"name": NaN}'))["status"] == 400
+    assert body_of(raw(ours, "[" * 100_000))["status"] == 400
+
+
+@pytest.mark.parametrize("data", ["[]", '"text"', "1", "null"])
+def test_a_body_that_is_no_object_is_refused(ours, data):
+    assert body_of(raw(ours, data))["status"] == 400
+
+
+def test_another_media_type_is_refused(ours):
+    assert body_of(raw(ours, "name=x", "application/x-www-form-urlencoded"))["status"] == 415
+
+
+def test_a_body_beyond_the_limit_is_refused_unread(ours, monkeypatch):
+    monkeypatch.setattr(resource, "MAX_BODY", 100)
+    assert body_of(raw(ours, json.dumps({"name": "x" * 200})))["status"] == 413
+
+
+def test_an_unknown_field_is_named_by_its_pointer(ours):
+    body = body_of(ours.post("/tests", {"name": "Spring", "sendwindow": {}, "match": {"heeder": {}}}))
+    assert body["status"] == 400
+    found = {(error["pointer"], error["code"]) for error in body["errors"]}
+    assert ("#/sendwindow", "unknown_field") in found
+
+
+def test_a_nested_unknown_field_is_named_by_its_whole_pointer(ours):
+    body = body_of(ours.post("/tests", {"name": "Spring", "match": {"header": {"name": "X-Job", "a/b~c": 1}}}))
+    assert [error["pointer"] for error in body["errors"]] == ["#/match/header/a~1b~0c"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": 5},
+        {"name": None},
+        {"name": "nul \x00"},
+        {"name": "half \ud800"},
+        {"half \ud800": 1},
+        {"settle_seconds": "600"},
+        {"settle_seconds": True},
+        {"settle_seconds": 10**30},
+        {"sent_at": "2026-01-01"},
+        {"sent_at": "2026-01-01T00:00:00"},
+        {"sent_at": "0001-01-01T00:00:00+14:00"},
+        {"sent_at": 1700000000},
+        {"sent_at": "9999-12-31T23:59:59-12:00"},
+        {"match": {"in_body": "yes"}},
+        {"match": []},
+        {"meta": []},
+        {"meta": {"a": "\x00"}},
+        {"domain_mix": {"gmail.com": "1"}},
+        {"domain_mix": {"gmail.com": True}},
+        {"domain_mix": {"gmail.com": 10**400}},
+        {"provider_filter": "gmail"},
+        {"provider_filter": ["gmail", "\x00"]},
+        {"policy": {"no_spam_at": [1]}},
+        {"message": {}},
+        {"message": {"eml": "From: a@acme.example\n\nx", "raw_base64": "eA=="}},
+        {"message": {"raw_base64": "%"}},
+        {"seed_list": "lst_\x00"},
+        {"seed_list": 5},
+    ],
+)
+def test_json_of_the_wrong_kind_is_a_400_that_names_the_field(ours, make_seed, cast, fields):
+    make_seed(cast.workspace)
+    body = body_of(ours.post("/tests", {"name": "Spring"} | fields))
+    assert body["status"] == 400
+    assert body["errors"]
+
+
+@pytest.mark.parametrize("error", [OperationalError("no"), InterfaceError("no")])
+def test_a_database_that_does_not_answer_is_a_503_that_says_when_to_come_again(
+    ours, make_seed, cast, monkeypatch, error
+):
+    make_seed(cast.workspace)
+
+    def broken(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(intake, "open_test", broken)
+    answer = ours.post("/tests", {"name": "Spring"})
+    assert body_of(answer)["status"] == 503
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_its_id(ours, monkeypatch, caplog):
+    def broken(*args, **kwargs):
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(intake, "open_test", broken)
+    answer = ours.post("/tests", {"name": "Spring"})
+    body = body_of(answer)
+    assert body["status"] == 500
+    assert "secret inside" not in answer.content.decode()
+    assert body["instance"] == answer["X-Request-ID"]
+    assert body["instance"] in caplog.text
