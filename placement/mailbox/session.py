@@ -45,6 +45,10 @@ _SET_LENGTH = 900
 _STATUS_ITEMS = b"(MESSAGES UIDNEXT UIDVALIDITY)"
 #: RFC 9738: the server looked at part of the folder only, and says OK.
 _PARTIAL = re.compile(r"\[MESSAGELIMIT\b", re.I)
+_NO_LIST = (
+    "The server lets us in but does not list its folders, so nothing was read and nothing is lost. It is tried "
+    "again later; if it stays, look into the mailbox in the provider's web mail."
+)
 _NO_UIDS = (
     "The server gives this folder no UIDVALIDITY, so its messages cannot be told apart from one visit to the "
     "next. It is not read; ask the provider."
@@ -120,7 +124,8 @@ class ImapMailbox:
             reply = self._run([command])[0]
             if reply.ok:
                 return grammar.listed_folders(reply.untagged)
-        raise refusal(reply.status, reply.text)
+        error = refusal(reply.status, reply.text)
+        raise FolderUnavailable(_NO_LIST) if isinstance(error, FolderUnavailable) else error
 
     def _list_commands(self) -> Iterable[bytes]:
         offered = self.capabilities

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from placement.errors import FolderUnavailable, Throttled
+from placement.errors import FolderUnavailable
 from placement.mailbox import Answer, Fetched, Mailbox
 from placement.vocabulary import Cursor, Folder, FolderState, FolderStatus, ListedFolder
 
@@ -144,7 +144,7 @@ def read_new(mailbox: Mailbox, plan: Plan) -> Reading:
     """Carry out the plan. A folder that fails keeps its old cursor and is read again by the next pass."""
     ranges = [(step.want.folder.raw_name, step.first, step.last) for step in plan.steps]
     answers = mailbox.fetch_ranges(ranges) if ranges else []
-    _stop_when_throttled(answers)
+    _stop_when_all_refuse(answers)
     states, found, backlog = dict(plan.states), list[Found](), plan.backlog
     for step, answer in zip(plan.steps, answers, strict=True):
         # Another UIDVALIDITY than STATUS said: the folder was made anew in between.
@@ -191,9 +191,10 @@ def _parts(first: int, last: int) -> list[tuple[int, int]]:
     return [(start, min(start + size - 1, last)) for start in range(first, last + 1, size)]
 
 
-def _stop_when_throttled(answers: Sequence[Answer[Fetched]]) -> None:
-    """Where one folder answered, its mail is kept and the rest waits; where none did, the server decides."""
+def _stop_when_all_refuse(answers: Sequence[Answer[Fetched]]) -> None:
+    """Where one folder answered, its mail is kept and the rest waits; where none did, the server decides:
+    it throttles, or takes back the login (163.com lets in and then opens nothing)."""
     if all(answer.error for answer in answers):
         for answer in answers:
-            if isinstance(answer.error, Throttled):
+            if answer.error and not isinstance(answer.error, FolderUnavailable):
                 raise answer.error

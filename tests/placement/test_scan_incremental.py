@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from placement import providers
-from placement.errors import Disconnected, MailboxError, Throttled
+from placement.errors import Disconnected, LoginRefused, MailboxError, Throttled
 from placement.mailbox import ImapMailbox, Login
 from placement.scan import scan
 from placement.vocabulary import (
@@ -161,9 +161,10 @@ def test_throttling_is_kept_back_while_another_folder_answers():
     assert places(run(mailbox, {"INBOX": Cursor(7, 1), "Junk": Cursor(7, 1)})) == [("INBOX", 1)]
 
 
-def test_throttling_of_everything_is_raised():
-    mailbox = FakeMailbox(Box(letters=[marked(1)]), failing={b"INBOX": Throttled("slow down")})
-    with pytest.raises(Throttled):
+@pytest.mark.parametrize("error", [Throttled, LoginRefused])
+def test_a_refusal_of_everything_is_raised(error):
+    mailbox = FakeMailbox(Box(letters=[marked(1)]), failing={b"INBOX": error("go away")})
+    with pytest.raises(error):
         run(mailbox, {"INBOX": Cursor(7, 1)})
 
 
