@@ -136,9 +136,7 @@ class NewTestForm(forms.Form):
         if cleaned.get("mode") == Mode.SERVICE:
             self._clean_service(cleaned)
         elif cleaned.get("carry") in ("esp", "subject"):
-            self._need(
-                cleaned, *{"esp": ("preset", "header_value"), "subject": ("from_domain", "subject")}[cleaned["carry"]]
-            )
+            self._need(cleaned, *_NEEDED[cleaned["carry"]])
         return cleaned
 
     def _clean_service(self, cleaned: dict[str, Any]) -> None:
@@ -190,9 +188,8 @@ class NewTestForm(forms.Form):
         data = self.cleaned_data
         if data["carry"] == "esp":
             name = data["header_name"] if data["preset"] == OTHER_HEADER else data["preset"].partition("|")[2]
-            return intake.MatchRequest(
-                header=name, **{"prefix" if data["is_prefix"] else "value": data["header_value"]}
-            )
+            given = {"prefix" if data["is_prefix"] else "value": data["header_value"]}
+            return intake.MatchRequest(header=name, **given)
         if data["carry"] == "subject":
             return intake.MatchRequest(subject=data["subject"])
         return intake.MatchRequest(in_body=data["carry"] == "body")

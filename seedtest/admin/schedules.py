@@ -19,7 +19,7 @@ from seedtest.models import Schedule
 from seedtest.models.clock import db_now
 from seedtest.services import scheduling
 
-_EXAMPLES = "Minute, hour, day, month, weekday. 0 9 * * 1-5 is every working day at nine, 30 6 * * 1 is Mondays at 6:30."
+_EXAMPLES = "Minute, hour, day, month, weekday. 0 9 * * 1-5: every working day at nine. 30 6 * * 1: Mondays at 6:30."
 
 
 class ScheduleForm(WorkspaceForm):
