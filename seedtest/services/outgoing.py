@@ -193,7 +193,11 @@ def _with_address(field: Field, sender: str) -> bytes:
 
 
 def split(raw: bytes) -> Split:
-    """Header fields and body. A line that is no field ends the header, as Postfix and compat32 have it."""
+    """Header fields and body.
+
+    A line that is no field ends the header, as Postfix and compat32 have it; but where a field follows at once it was
+    a field gone wrong (seen: "quite Delivered-To: …"), and is folded into the one above.
+    """
     text = raw if b"\n" in raw else raw.replace(b"\r", b"\n")  # old Mac line ends
     text = text.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")  # what editors and pasting put before the first header
     fields: list[list[bytes]] = []
@@ -201,8 +205,10 @@ def split(raw: bytes) -> Split:
     while at < len(text):
         end = text.find(b"\n", at) + 1 or len(text)
         line = _flat(text[at:end])
-        if not line or not _take(line, fields):
-            return Split(_as_fields(fields), text[end:] if not line else text[at:])
+        if not line:
+            return Split(_as_fields(fields), text[end:])
+        if not _take(line, fields, followed=_FIELD.match(text, end) is not None):
+            return Split(_as_fields(fields), text[at:])
         at = end
     return Split(_as_fields(fields), b"")
 
@@ -212,16 +218,18 @@ def _flat(line: bytes) -> bytes:
     return line.rstrip(b"\r\n").replace(b"\r", b" ").replace(b"\0", b"")
 
 
-def _take(line: bytes, fields: list[list[bytes]]) -> bool:
+def _take(line: bytes, fields: list[list[bytes]], *, followed: bool) -> bool:
     """Add the line to the fields. False when it belongs to the body."""
     if line[:1] in (b" ", b"\t") and fields:
         fields[-1].append(line)
-        return True
-    if _FIELD.match(line):
+    elif _FIELD.match(line):
         fields.append([line])
-        return True
-    # mbox writes a line of its own above the header.
-    return not fields and line.startswith((b"From ", b">From "))
+    elif fields and followed:
+        fields[-1].append(b" " + line)
+    else:
+        # mbox writes a line of its own above the header.
+        return not fields and line.startswith((b"From ", b">From "))
+    return True
 
 
 def _as_fields(grouped: Iterable[list[bytes]]) -> tuple[Field, ...]:
