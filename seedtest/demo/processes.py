@@ -100,7 +100,7 @@ class Family:
         self._ledger = folder / "children.json"
         self._logs = folder / "logs"
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._children: list[Child] = []
+        self._generations: list[list[Child]] = [[]]
 
     def clear_stale(self) -> list[str]:
         """Stop what a crashed run left behind; returns the names. Nothing else is touched."""
@@ -115,7 +115,7 @@ class Family:
         with log.open("wb") as output:
             process = self._spawn(command, output, output, environment, pass_fds=pass_fds)
         child = Child(Mark(name, process.pid, born(process.pid)), process, log)
-        self._children.append(child)
+        self._generations[-1].append(child)
         self._write_ledger()
         return child
 
@@ -157,6 +157,14 @@ class Family:
             preexec_fn=_die_with(os.getpid()),
         )
 
+    def new_generation(self) -> None:
+        """What starts from here on needs what runs already, so it is stopped before it."""
+        self._generations.append([])
+
+    @property
+    def _children(self) -> list[Child]:
+        return [child for generation in self._generations for child in generation]
+
     def check(self) -> None:
         """Raises ChildFailed when one has ended."""
         for child in self._children:
@@ -174,10 +182,13 @@ class Family:
         return value
 
     def stop(self) -> None:
-        """Every child, the youngest first, each given time to end in order."""
-        while self._children:
-            child = self._children.pop()
-            _stop(child.process.pid, lambda child=child: child.has_ended)
+        """Every child: the youngest generation first, each given time to end in order."""
+        while self._generations:
+            generation = self._generations.pop()
+            for child in reversed(generation):
+                _ask_to_end(child.process.pid, lambda child=child: child.has_ended)
+            for child in reversed(generation):
+                _see_the_end(child.process.pid, lambda child=child: child.has_ended)
         self._ledger.unlink(missing_ok=True)
 
     def _read_ledger(self) -> list[Mark]:
@@ -192,11 +203,19 @@ class Family:
         aside.replace(self._ledger)
 
 
-def _stop(pid: int, has_ended: Callable[[], bool]) -> None:
-    """SIGTERM to the child, time to end, then SIGKILL to all of its session."""
+def _ask_to_end(pid: int, has_ended: Callable[[], bool]) -> None:
     if not has_ended():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+
+
+def _stop(pid: int, has_ended: Callable[[], bool]) -> None:
+    _ask_to_end(pid, has_ended)
+    _see_the_end(pid, has_ended)
+
+
+def _see_the_end(pid: int, has_ended: Callable[[], bool]) -> None:
+    """Time to end in order, then SIGKILL to all of the child's session."""
     give_up = time.monotonic() + STOP_SECONDS
     while not has_ended() and time.monotonic() < give_up:
         time.sleep(0.02)

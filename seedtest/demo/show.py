@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
@@ -96,7 +97,8 @@ def _columns(rows: Iterable[Body], *, waiting: bool) -> list[str]:
 
 def _progress_table(rows: list[Body]) -> Table:
     columns = _columns(rows, waiting=True)
-    table = Table("Provider", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("Provider", no_wrap=True)
     for name in columns:
         table.add_column(_title(name), justify="right")
     for row in rows:
@@ -106,9 +108,12 @@ def _progress_table(rows: list[Body]) -> Table:
 
 def _report_table(body: Body) -> Table:
     columns = _columns(body["providers"], waiting=False)
-    table = Table("Provider", title=escape(body["name"]), title_justify="left", pad_edge=False)
+    table = Table(
+        title=escape(body["name"]), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
+    table.add_column("Provider", no_wrap=True)
     for name in columns:
-        table.add_column(_title(name), justify="left" if name == "inbox" else "right")
+        table.add_column(_title(name), justify="left" if name == "inbox" else "right", no_wrap=True)
     for name in ("SPF", "DKIM", "DMARC"):
         table.add_column(name, justify="right")
     table.add_column("Median", justify="right")
@@ -127,7 +132,7 @@ def _title(name: str) -> str:
 def _provider(row: Body) -> Text:
     own = WORLD_NAMES.get(row["provider"], "")
     name = row["name"].partition(" / ")[0]
-    return Text.assemble((own, "bold"), (f" (like {name})", "dim")) if own else Text(name, style="bold")
+    return Text.assemble((own, "bold"), (f"\n like {name}", "dim")) if own else Text(name, style="bold")
 
 
 def _count(row: Body, name: str) -> Text:
@@ -139,9 +144,9 @@ def _cell(row: Body, name: str) -> RenderableType:
     if name != "inbox":
         return _count(row, name)
     counts = row["counts"]
-    tabs = [f"{tab} {count}" for tab, count in row["tabs"].items() if tab not in SILENT_TABS]
+    tabs = [f"{count} {tab}" for tab, count in row["tabs"].items() if tab not in SILENT_TABS]
     style = COLOURS[name] if counts["inbox"] else "dim"
-    return Text.assemble((f"{counts['inbox']} of {counts['n']}", style), f" ({', '.join(tabs)})" if tabs else "")
+    return Text.assemble((f"{counts['inbox']} of {counts['n']}", style), "".join(f"\n {tab}" for tab in tabs))
 
 
 def _authentication(row: Body) -> list[str]:
@@ -151,12 +156,15 @@ def _authentication(row: Body) -> list[str]:
 def _passed(said: Mapping[str, int]) -> str:
     """Of the messages found; where no receiver said a word there is nothing to count."""
     told = said["passed"] + said["failed"] + said["none"]
-    return f"{said['passed']} of {told}" if told else "not said"
+    return f"{said['passed']}/{told}" if told else "·"
 
 
 def _median(row: Body) -> str:
     delivery = row["delivery_seconds"]
-    return f"{delivery['p50']:.1f} s" if delivery else "·"
+    if not delivery:
+        return "·"
+    # Most servers note the arrival in whole seconds.
+    return f"{delivery['p50']:.0f} s" if delivery["p50"] >= 1 else "< 1 s"
 
 
 def _headline(body: Body) -> Iterator[RenderableType]:
@@ -164,8 +172,8 @@ def _headline(body: Body) -> Iterator[RenderableType]:
     if inbox["rate"] is not None:
         yield Text(f"Inbox {inbox['count']} of {inbox['n']} ({inbox['rate']:.0%}).", style="bold")
     yield Text(
-        "SPF, DKIM and DMARC: how many passed, of the messages whose receiver said something. "
-        "Median: seconds from handing over to arrival.",
+        "SPF, DKIM, DMARC: how many passed, of the messages whose receiver said a word about it. "
+        "Median: from handing over to arrival.",
         style="dim",
     )
 
@@ -180,7 +188,7 @@ def _findings(body: Body) -> Iterator[RenderableType]:
 
 def _rules_table() -> Table:
     table = Table("Provider", "When", "Then", title="How this world files mail: the first line that fits",
-                  title_justify="left", pad_edge=False)  # fmt: skip
+                  title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fmt: skip
     former = ""
     for line in rule_lines():
         if former and line.provider != former:

@@ -62,6 +62,7 @@ def _start(
     family.environment = environment(state, base=os.environ, broker_url=broker_url, public_url=url)
     cast = _make_rows(state, family)
     say("Database: SQLite, brought up to date")
+    family.new_generation()
     web = _start_service(state, family, listener)
     family.wait_for(web, lambda: _answers(url), seconds=READY_SECONDS)
     say(f"Service: two Celery workers, beat and the web server at {url}")
