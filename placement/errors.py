@@ -2,6 +2,7 @@
 
 PlacementError            permanent · retry_after (seconds | None) · reason (vocabulary.Reason)
 ├── CatalogError          a provider's TOML is wrong; names the file and the field
+├── LookupFailed          DNS cannot say for now: timeout, SERVFAIL, or a message used up its lookups
 └── MailboxError          anything between us and a mailbox; mapped at one border, `placement.mailbox`
     ├── ConnectFailed     DNS, refused, unreachable, TLS or certificate
     ├── LoginRefused      permanent: the server refused the credentials
@@ -33,6 +34,10 @@ class PlacementError(Exception):
 
 class CatalogError(PlacementError):
     permanent = True
+
+
+class LookupFailed(PlacementError):
+    pass
 
 
 class MailboxError(PlacementError):

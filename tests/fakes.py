@@ -13,8 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
-from placement.errors import FolderUnavailable, MailboxError
+from placement.errors import FolderUnavailable, LookupFailed, MailboxError
 from placement.mailbox import Answer, Fetched, FetchedBody, UidRange
 from placement.mailbox.grammar import decode_name
 from placement.vocabulary import FolderStatus, ListedFolder, Traffic
@@ -154,22 +155,16 @@ class FakeMailbox:
         self._note("gmail_search", sorted(uids))
         found = {
             query: frozenset(
-                letter.uid
-                for letter in self.boxes[raw_name].take(uids)
-                if f"category:{letter.category}" == query
+                letter.uid for letter in self.boxes[raw_name].take(uids) if f"category:{letter.category}" == query
             )
             for query in queries
         }
         return found, self._uids(raw_name, lambda letter: bool(letter.category))
 
-    def bodies(
-        self, wanted: Sequence[tuple[bytes, Collection[int]]], cap_bytes: int
-    ) -> list[Answer[FetchedBody]]:
+    def bodies(self, wanted: Sequence[tuple[bytes, Collection[int]]], cap_bytes: int) -> list[Answer[FetchedBody]]:
         self._note("bodies", [(name, sorted(uids)) for name, uids in wanted])
         return [
-            self._answer(
-                name, [FetchedBody(one.uid, one.body[:cap_bytes]) for one in self.boxes[name].take(uids)]
-            )
+            self._answer(name, [FetchedBody(one.uid, one.body[:cap_bytes]) for one in self.boxes[name].take(uids)])
             for name, uids in wanted
         ]
 
@@ -377,8 +372,7 @@ class Conversation:
 
     def do_list(self, command: bytes) -> None:
         lines = [
-            b'* LIST (%b) "/" %b\r\n' % (box.attributes.encode(), quoted(box.raw_name))
-            for box in self.server.boxes
+            b'* LIST (%b) "/" %b\r\n' % (box.attributes.encode(), quoted(box.raw_name)) for box in self.server.boxes
         ]
         if b"STATUS (" in command:
             lines += [self._status_line(box) for box in self.server.boxes if box.selectable]
@@ -551,3 +545,34 @@ def _server_context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
 def dial(host: str, port: int, timeout: float) -> socket.socket:
     """Every name is this machine."""
     return socket.create_connection(("127.0.0.1", port), timeout)
+
+
+@dataclass
+class FakeDns:
+    """DNS as a table: `{"name": {"TXT": [b"…"], "A": [...], "MX": [(10, "host")]}}`; `down` names time out."""
+
+    records: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
+    down: Collection[str] = ()  # "*": everything
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def txt(self, name: str) -> tuple[bytes, ...]:
+        return tuple(one.encode() if isinstance(one, str) else one for one in self._ask("TXT", name))
+
+    def a(self, name: str) -> tuple[str, ...]:
+        return self._ask("A", name)
+
+    def aaaa(self, name: str) -> tuple[str, ...]:
+        return self._ask("AAAA", name)
+
+    def mx(self, name: str) -> tuple[tuple[int, str], ...]:
+        return self._ask("MX", name)
+
+    def ptr(self, name: str) -> tuple[str, ...]:
+        return self._ask("PTR", name)
+
+    def _ask(self, kind: str, name: str) -> tuple[Any, ...]:
+        name = name.rstrip(".").lower()
+        self.asked.append((kind, name))
+        if name in self.down or "*" in self.down:
+            raise LookupFailed(f"No name server answered for {kind} of {name!r} in time.")
+        return tuple(self.records.get(name, {}).get(kind, ()))
