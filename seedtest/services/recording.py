@@ -159,16 +159,25 @@ def _blind(scan: ScanResult) -> Reason | None:
 
 
 def _healthy(mailbox_id: int, scan: ScanResult, now: datetime) -> None:
+    reason, detail = _complaint(scan)
     Mailbox.objects.filter(pk=mailbox_id).update(
-        state=MailboxState.HEALTHY if scan.junk_visible else MailboxState.DEGRADED,
-        state_reason="" if scan.junk_visible else Reason.JUNK_NOT_VISIBLE.value,
-        state_detail="",
+        state=MailboxState.DEGRADED if reason else MailboxState.HEALTHY,
+        state_reason=reason.value,
+        state_detail=detail,
         junk_visible=scan.junk_visible,
-        quota_used=scan.quota_used,
+        **({} if scan.quota_used is None else {"quota_used": scan.quota_used}),
         last_good_poll_at=now,
         fail_count=0,
         backoff_until=None,
     )
+
+
+def _complaint(scan: ScanResult) -> tuple[Reason, str]:
+    """What is wrong with a mailbox that answered: (reason, folder names), or (NONE, "")."""
+    unread = [state.folder.name for state in scan.folders if state.folder.watched and state.cursor is None]
+    if unread:
+        return Reason.FOLDER_UNREADABLE, ", ".join(unread)
+    return (Reason.NONE, "") if scan.junk_visible else (Reason.JUNK_NOT_VISIBLE, "")
 
 
 def fail(look: Look, error: PlacementError) -> bool:

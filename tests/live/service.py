@@ -30,8 +30,8 @@ class Process(Server):
     """One process of the service."""
 
     def __init__(self, name: str, environment: dict[str, str], *words: str) -> None:
-        super().__init__()
         self.name = name  # type: ignore[misc]
+        super().__init__()
         self._environment = environment
         self._words = words
 
