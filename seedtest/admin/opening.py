@@ -12,7 +12,7 @@ from django.db.models import Count
 from placement import providers
 from placement.campaign_headers import PRESETS
 from seedtest.admin.message_field import MessageField
-from seedtest.admin.widgets import Cards, Checkboxes, Moment
+from seedtest.admin.widgets import Card, Cards, Checkboxes, Moment
 from seedtest.models import OutgoingMessage, SeedAccount, SeedList, SeedTest, SendingProfile, Stream, User, Workspace
 from seedtest.models.seedtests import Mode
 from seedtest.services import intake
@@ -21,14 +21,14 @@ _INPUT = {"class": "st-input"}
 DEFAULT_WINDOW = timedelta(hours=24)
 
 MODES = [
-    (Mode.ESP, ("My ESP sends it", "You copy our addresses into a campaign and send it as always.")),
-    (Mode.SERVICE, ("Send it for me", "You give us the message; we send it through your SMTP account.")),
+    (Mode.ESP, Card("My ESP sends it", "You copy our addresses into a campaign and send it as always.")),
+    (Mode.SERVICE, Card("Send it for me", "You give us the message; we send it through your SMTP account.")),
 ]
 CARRIES = [
-    ("own", ("Our own header", "Best, if your ESP lets you add a header. We show you the line to add.")),
-    ("esp", ("A header my ESP writes", "For most ESPs: they mark each campaign themselves.")),
-    ("body", ("A visible line in the message", "We give you a short “Ref: …” line to put at the end of the text.")),
-    ("subject", ("Sender and subject", "Nothing to add; the subject must be used only once in this time.")),
+    ("own", Card("Our own header", "Best, if your ESP lets you add a header. We show you the line to add.")),
+    ("esp", Card("A header my ESP writes", "For most ESPs: they mark each campaign themselves.")),
+    ("body", Card("A visible line in the message", "We give you a short “Ref: …” line to put at the end of the text.")),
+    ("subject", Card("Sender and subject", "Nothing to add; the subject must be used only once in this time.")),
 ]
 _NEEDED = {"esp": ("preset", "header_value"), "subject": ("from_domain", "subject")}
 OTHER_HEADER = "other|"

@@ -71,6 +71,7 @@ class SeedTestAdmin(WorkspaceAdmin):
             ("<str:object_id>/evidence/<str:result_id>/", self.evidence_view, "evidence"),
             ("<str:object_id>/cancel/", self.cancel_view, "cancel"),
             ("<str:object_id>/recheck/", self.recheck_view, "recheck"),
+            ("<str:object_id>/sent/", self.sent_view, "sent"),
         )
         own = [path(route, wrap(view), name=f"seedtest_seedtest_{name}") for route, view, name in pages]
         return [*own, *super().get_urls()]
@@ -108,6 +109,7 @@ class SeedTestAdmin(WorkspaceAdmin):
         lines = result_page.seed_lines(test, report)
         return {
             "test": test,
+            "original": test,
             "report": report,
             "state": words.TEST_STATES[test.status],
             "headline": result_page.headline(report),
@@ -149,6 +151,19 @@ class SeedTestAdmin(WorkspaceAdmin):
         test = self._to_change(request, object_id)
         intake.recheck(test, now=db_now())
         messages.success(request, "We look into all its mailboxes again now. This page updates by itself.")
+        return HttpResponseRedirect(test_url(test))
+
+    def sent_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """ "It has all been sent": the clock need not wait for the end of the send window."""
+        test = self._to_change(request, object_id)
+        now = db_now()
+        try:
+            intake.declare_sent(test, min(test.first_arrival_at or now, now), now=now)
+            messages.success(
+                request, "Noted. Seeds that get nothing are searched once more, then called missing."
+            )
+        except intake.IntakeError as error:
+            messages.error(request, str(error))
         return HttpResponseRedirect(test_url(test))
 
     def _to_change(self, request: HttpRequest, object_id: str) -> SeedTest:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from django import forms
 from django.forms.models import ModelChoiceIterator
 
@@ -10,8 +12,16 @@ class Checkboxes(forms.CheckboxSelectMultiple):
     template_name = "seedtest/widgets/checkboxes.html"
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The label of one choice."""
+
+    title: str
+    sentence: str
+
+
 class Cards(forms.RadioSelect):
-    """A few choices, each with a sentence below it. Choices are (value, (title, sentence))."""
+    """A few choices, each a `Card`."""
 
     template_name = "seedtest/widgets/cards.html"
 
