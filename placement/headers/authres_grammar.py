@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from placement.headers.comments import comment_end
 from placement.headers.encoded_words import decode_words
 
 MAX_VALUE: Final = 16 * 1024
+_MAX_FAULTS: Final = 10
+_MAX_QUOTED: Final = 60
 
 #: An unclosed quoted string runs to the end, so that every start is looked at once.
-_TOKEN: Final = re.compile(
-    r'\s+|(?P<quoted>"(?P<inner>(?:[^"\\]|\\.)*+)"?)|(?P<mark>[;=])|(?P<word>[^\s;="(]+)'
-)
-_PARENTHESIS: Final = re.compile(r"\\.|[()]", re.DOTALL)
+_TOKEN: Final = re.compile(r'\s+|(?P<quoted>"(?P<inner>(?:[^"\\]|\\.)*+)"?)|(?P<mark>[;=])|(?P<word>[^\s;="(]+)')
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 #: "p=REJECT sp=REJECT dis=NONE", "p=NONE,sp=QUARANTINE", "p=none,d=none,d.eval=none"
 _COMMENT_PAIR: Final = re.compile(r"(?<![\w.-])([a-zA-Z][\w.-]{0,40})=([\w-]{1,40})")
 #: Microsoft leaves the authserv-id out.
-_STARTS_WITH_METHOD: Final = re.compile(r"\s*(?:spf|dkim|dmarc)\s*=", re.IGNORECASE)
+_STARTS_WITH_METHOD: Final = re.compile(r"\s*(?:spf|dkim|dmarc|arc|bimi|compauth|iprev|auth)\s*=", re.IGNORECASE)
 
 
 class Token(NamedTuple):
@@ -31,27 +31,69 @@ class Token(NamedTuple):
     end: int
 
 
+class Property(NamedTuple):
+    """One "ptype.property=value" as written. `ptype` is "" where none stands: Microsoft's action=, reason=."""
+
+    ptype: str
+    name: str
+    value: str
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One "method=result reason=… ptype.property=value" with the pairs of its comments."""
+    """One "method=result reason=… ptype.property=value".
+
+    `properties` also holds the pairs of the comments, the first of each name; `written` is what stands outside
+    of comments, in order and in full.
+    """
 
     method: str
     result: str
     properties: Mapping[str, str]
+    version: str = ""  # "1" of dkim/1=pass
+    reason: str = ""
+    written: tuple[Property, ...] = ()
+    comments: tuple[str, ...] = ()
 
     def value_of(self, names: Iterable[str]) -> str:
         return next((self.properties[name] for name in names if self.properties.get(name)), "")
 
 
+@dataclass(frozen=True, slots=True)
+class ResultsValue:
+    """A whole value. The id is "" for Microsoft, who starts with a method, and "?" where none can be read."""
+
+    authserv_id: str
+    version: str = ""
+    statements: tuple[Statement, ...] = ()
+    says_none: bool = False  # "; none": the receiver checked nothing, and says so
+    faults: tuple[str, ...] = ()  # what the grammar does not allow, one sentence each
+
+
 def parse_value(value: str) -> tuple[str, tuple[Statement, ...]]:
-    """(authserv-id, statements). The id is "" for Microsoft, who starts with a method, and "?" where none is read."""
+    """(authserv-id, statements) of `parse`."""
+    parsed = parse(value)
+    return parsed.authserv_id, parsed.statements
+
+
+def parse(value: str) -> ResultsValue:
+    """What could be read; never raises."""
     text = value[:MAX_VALUE]
     if text.startswith("=?"):  # seen at Microsoft: the whole value as encoded words
         text = decode_words(text)
-    parts = list(_parts(tokens(text)))
-    if _STARTS_WITH_METHOD.match(text):
-        return "", _statements(parts)
-    return _authserv_id(parts[0]) if parts else "?", _statements(parts[1:])
+    all_tokens = list(tokens(text))
+    parts = list(_parts(all_tokens))
+    nameless = _STARTS_WITH_METHOD.match(text) is not None
+    head, body = ([], parts) if nameless else (parts[:1], parts[1:])
+    authserv_id, version = _authserv_id(head[0]) if head else ("" if nameless else "?", "")
+    read = [(part, _statement(part)) for part in body]
+    return ResultsValue(
+        authserv_id=authserv_id,
+        version=version,
+        statements=tuple(statement for _, statement in read if statement is not None),
+        says_none=any(_says_none(part) for part, statement in read if statement is None),
+        faults=tuple(_faults(value, text, all_tokens, authserv_id, read))[:_MAX_FAULTS],
+    )
 
 
 def tokens(text: str) -> Iterator[Token]:
@@ -59,7 +101,7 @@ def tokens(text: str) -> Iterator[Token]:
     position = 0
     while position < len(text):
         if text[position] == "(":
-            end = _comment_end(text, position)
+            end = comment_end(text, position)
             yield Token("comment", text[position + 1 : end - 1], position, end)
             position = end
             continue
@@ -79,44 +121,43 @@ def _token(found: re.Match[str]) -> Token:
     return Token("quoted", _ESCAPED.sub(r"\1", found["inner"]), found.start(), found.end())
 
 
-def _comment_end(text: str, start: int) -> int:
-    """Comments nest and hold quoted pairs (RFC 5322 3.2.2); an unclosed one runs to the end."""
-    depth = 0
-    for found in _PARENTHESIS.finditer(text, start):
-        depth += {"(": 1, ")": -1}.get(found.group(), 0)
-        if depth == 0:
-            return found.end()
-    return len(text) + 1
-
-
 def _parts(all_tokens: Iterable[Token]) -> Iterator[list[Token]]:
     for is_mark, group in groupby(all_tokens, key=lambda token: token.kind == ";"):
         if not is_mark:
             yield list(group)
 
 
-def _authserv_id(part: Sequence[Token]) -> str:
-    """The first value; a version may follow it. "a=b" is none, so that no pair passes as a name."""
+def _authserv_id(part: Sequence[Token]) -> tuple[str, str]:
+    """The first value and the version that may follow it. "a=b" is none, so that no pair passes as a name."""
     run = [token for token in part if token.kind != "comment"]
     if not run or run[0].kind not in {"word", "quoted"} or any(token.kind == "=" for token in run):
-        return "?"
-    return run[0].text
-
-
-def _statements(parts: Iterable[Sequence[Token]]) -> tuple[Statement, ...]:
-    read = (_statement(part) for part in parts)
-    return tuple(statement for statement in read if statement is not None)
+        return "?", ""
+    return run[0].text, run[1].text if len(run) > 1 else ""
 
 
 def _statement(part: Sequence[Token]) -> Statement | None:
     pairs = list(_pairs([token for token in part if token.kind != "comment"]))
     if not pairs or not pairs[0][1]:
         return None
-    method, result = pairs[0]
+    (method, result), rest = pairs[0], pairs[1:]
     properties: dict[str, str] = {}
-    for name, value in [*pairs[1:], *_comment_pairs(part)]:
+    for name, value in [*rest, *_comment_pairs(part)]:
         properties.setdefault(name, value)
-    return Statement(method.partition("/")[0], result.lower(), properties)
+    name, _, version = method.partition("/")
+    return Statement(
+        method=name,
+        result=result.lower(),
+        properties=properties,
+        version=version,
+        reason=next((value for key, value in rest if key == "reason"), ""),
+        written=tuple(_property(key, value) for key, value in rest),
+        comments=tuple(token.text for token in part if token.kind == "comment"),
+    )
+
+
+def _property(name: str, value: str) -> Property:
+    ptype, dot, rest = name.partition(".")
+    return Property(ptype, rest, value) if dot else Property("", name, value)
 
 
 def _pairs(run: Sequence[Token]) -> Iterator[tuple[str, str]]:
@@ -144,3 +185,31 @@ def _comment_pairs(part: Sequence[Token]) -> Iterator[tuple[str, str]]:
         if token.kind == "comment":
             for name, value in _COMMENT_PAIR.findall(token.text):
                 yield name.lower(), value
+
+
+def _says_none(part: Sequence[Token]) -> bool:
+    return [token.text.lower() for token in part if token.kind != "comment"] == ["none"]
+
+
+def _faults(
+    value: str,
+    text: str,
+    all_tokens: Sequence[Token],
+    authserv_id: str,
+    read: Iterable[tuple[Sequence[Token], Statement | None]],
+) -> Iterator[str]:
+    if len(value) > MAX_VALUE:
+        yield f"It is longer than {MAX_VALUE} characters; the rest was not read."
+    if authserv_id == "?":
+        yield "It does not begin with the name of the server that wrote it."
+    if all_tokens and all_tokens[-1].end > len(text):
+        yield "A comment is opened and never closed."
+    if all_tokens and all_tokens[-1].kind == "quoted" and not _closed(text[all_tokens[-1].start :]):
+        yield "A quoted text is opened and never closed."
+    for part, statement in read:
+        if statement is None and not _says_none(part) and any(token.kind != "comment" for token in part):
+            yield f"{text[part[0].start : part[-1].end][:_MAX_QUOTED]!r} is no result of a method."
+
+
+def _closed(quoted: str) -> bool:
+    return len(quoted) > 1 and quoted.endswith('"') and not quoted.endswith('\\"')
