@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +10,8 @@ import pytest
 import yaml
 from django.core.management import call_command
 from django.test import Client
+
+from seedtest.api import urls
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 
@@ -78,3 +81,19 @@ def test_real_answers_are_what_the_document_says(answers):
             continue
         schema = response["content"][answer["Content-Type"]]["schema"]
         jsonschema.validate(answer.json(), schema | {"components": document["components"]})
+
+
+def test_the_guide_names_every_operation_with_its_scope():
+    guide = (COMMITTED.parent / "api.md").read_text()
+    for pattern in urls.v1:
+        view = pattern.callback.view_class
+        path = re.sub(r"<str:\w+>", "{id}", str(pattern.pattern))
+        for method, scope in getattr(view, "scopes", {}).items():
+            if hasattr(view, method.lower()):
+                assert f"| `{method} /{path}` | `{scope}` |" in guide
+
+
+def test_the_guide_names_every_field_of_a_new_test():
+    guide = (COMMITTED.parent / "api.md").read_text()
+    for name in yaml.safe_load(COMMITTED.read_text())["components"]["schemas"]["NewTestBody"]["properties"]:
+        assert f"`{name}" in guide or f'"{name}"' in guide, name

@@ -41,6 +41,11 @@ def test_a_method_that_is_none_is_named(ours):
     assert "GET" in answer["Allow"]
 
 
+@pytest.mark.parametrize(("method", "path"), [("get", "/tests/x/cancel"), ("patch", "/tests"), ("post", "/seeds")])
+def test_a_method_that_another_address_has_is_still_none_here(ours, method, path):
+    assert body_of(ours.send(method, path))["status"] == 405
+
+
 def raw(ours, data, content_type="application/json"):
     headers = {"Authorization": f"Bearer {ours.token}"}
     return Client(raise_request_exception=False).post("/api/v1/tests", data, content_type, headers=headers)
