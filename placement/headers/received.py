@@ -1,58 +1,113 @@
-"""A first look at the route: which IP the receiver saw, and when the first hop was stamped."""
+"""The route of a message: the chain of Received fields, the boundary of the receiver, and what it saw there."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from placement.headers.addresses import bracketed, is_external, is_inner
 from placement.headers.block import Headers
+from placement.headers.hops import MAX_RECEIVED, Hop, parse_hop, stamp
 
-_MAX_RECEIVED: Final = 4096
-_MAX_DATE: Final = 120
+MAX_HOPS: Final = 100
+#: Stamps have whole seconds, so two servers within one second may seem a second apart in either direction.
+_GRAIN: Final = 1.5
 _BY: Final = re.compile(r"\sby\s", re.IGNORECASE)
 _FROM: Final = re.compile(r"^from\s+([^\s;()]+)", re.IGNORECASE)
-_BRACKETED: Final = re.compile(r"[\[(](?:IPv6:)?([0-9a-fA-F.:]{3,45})[\])]", re.IGNORECASE)
 
-#: `ipaddress.is_global` misses CGNAT, NAT64, 6to4 and mapped addresses, so the list is our own.
-_INTERNAL: Final = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "100.64.0.0/10",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "224.0.0.0/3",
-        "::/127",
-        "::ffff:0:0/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2002::/16",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Where the receiver took the message from outside."""
+
+    index: int  # of its Received among the fields of the block
+    ends_at: int  # index of the first field below it that is certainly not the receiver's
+    hop: Hop
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One hop of a route. `delay_seconds` since the hop before it; None where that cannot be said."""
+
+    hop: Hop
+    delay_seconds: float | None = None
+    clock_skew: bool = False  # its stamp is earlier than that of the hop before it
+    by_receiver: bool = False  # written at or behind the boundary; all others are the sending side's claims
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Oldest hop first."""
+
+    legs: tuple[Leg, ...] = ()
+    sending_ip: str = ""  # that the receiver's boundary saw
+    helo: str = ""
+    reverse_name: str = ""
+    total_seconds: float | None = None
+    clock_skew: bool = False
+    omitted: int = 0  # hops beyond the cap
+
+
+def boundary(
+    headers: Headers,
+    *,
+    stated: Collection[str] = (),
+    own_hosts: Sequence[str] = (),
+    message_fields: Collection[str] = (),
+) -> Boundary | None:
+    """The Received that the receiver wrote when the message came in; None where no hop names an outside address.
+
+    It is the topmost one with an external client. A client inside the receiver's own network may have a public
+    address too: such a hop is passed over when its address is known to be an inner one, or when the name that the
+    server itself looked up is one of `own_hosts` and the receiver states another client address (`stated`).
+    What the client called itself is never believed: everybody may say HELO mail.google.com.
+    """
+    passed_over: tuple[int, Hop] | None = None
+    for index, hop in _hops(headers):
+        if not hop.is_external:
+            continue
+        if not _inside(hop, stated, own_hosts):
+            return _at(headers, index, hop, message_fields)
+        passed_over = passed_over or (index, hop)
+    return _at(headers, *passed_over, message_fields) if passed_over else None
+
+
+def route(headers: Headers, found: Boundary | None = None) -> Route:
+    """The chain in the order of travel, with the delays between the stamps."""
+    newest_first = _hops(headers)
+    chain = newest_first[::-1]
+    top = found.index if found else -1
+    legs: list[Leg] = []
+    for number, (index, hop) in enumerate(chain):
+        seconds = _between(chain[number - 1][1], hop) if number else None
+        skew = seconds is not None and seconds <= -_GRAIN
+        delay = None if skew or seconds is None else max(0.0, seconds)
+        legs.append(Leg(hop, delay, skew, by_receiver=index <= top))
+    at = found.hop if found else Hop()
+    return Route(
+        legs=tuple(legs),
+        sending_ip=at.address,
+        helo=at.helo,
+        reverse_name=at.reverse_name,
+        total_seconds=_total([hop.at for _, hop in chain if hop.at]),
+        clock_skew=any(leg.clock_skew for leg in legs),
+        omitted=len(headers.all("Received")) - len(legs),
     )
-)
 
 
 def sending_ip(headers: Headers, host_suffixes: Sequence[str] = ()) -> str:
-    """The address from which the message came to the receiver; "" when no hop names an external one.
+    """A first look, without asking who received it: the topmost external address, "" when no hop names one.
 
     Hops from the receiver's own hosts (`host_suffixes`) are passed over, unless no other is left: a provider
     that mails to itself.
     """
     passed_over = ""
     for received in headers.all("Received"):
-        client = _BY.split(received[:_MAX_RECEIVED], maxsplit=1)[0]
-        address = next(_external(client), "")
+        client = _BY.split(received[:MAX_RECEIVED], maxsplit=1)[0]
+        address = next(filter(is_external, bracketed(client)), "")
         if address and not _from_host(client, host_suffixes):
             return address
         passed_over = passed_over or address
@@ -62,34 +117,49 @@ def sending_ip(headers: Headers, host_suffixes: Sequence[str] = ()) -> str:
 def first_hop_at(headers: Headers) -> datetime | None:
     """UTC time of the lowest Received that has a readable one: the sender's first hop."""
     for received in reversed(headers.all("Received")):
-        stamped = _stamp(received)
+        stamped = stamp(received)
         if stamped is not None:
             return stamped
     return None
 
 
-def _external(client: str) -> Iterator[str]:
-    for text in _BRACKETED.findall(client):
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            continue
-        if not any(address in network for network in _INTERNAL):
-            yield str(address)
+def _hops(headers: Headers) -> list[tuple[int, Hop]]:
+    """(index of the field, hop), the newest first, at most MAX_HOPS."""
+    received = [(i, field.unfolded) for i, field in enumerate(headers.fields) if field.name.lower() == "received"]
+    return [(index, parse_hop(text)) for index, text in received[:MAX_HOPS]]
+
+
+def _inside(hop: Hop, stated: Collection[str], own_hosts: Sequence[str]) -> bool:
+    if hop.address in stated:
+        return False
+    return is_inner(hop.address) or (bool(stated) and is_below(hop.reverse_name, own_hosts))
+
+
+def is_below(host: str, suffixes: Sequence[str]) -> bool:
+    """Is this host one of these names, or below one of them?"""
+    name = host.lower().rstrip(".")
+    return bool(name) and any(name == suffix or name.endswith("." + suffix) for suffix in suffixes)
+
+
+def _at(headers: Headers, index: int, hop: Hop, message_fields: Collection[str]) -> Boundary:
+    foreign = {"received", *message_fields}
+    below = enumerate(headers.fields[index + 1 :], index + 1)
+    ends_at = next((i for i, field in below if field.name.lower() in foreign), len(headers.fields))
+    return Boundary(index, ends_at, hop)
+
+
+def _between(older: Hop, newer: Hop) -> float | None:
+    return (newer.at - older.at).total_seconds() if newer.at and older.at else None
+
+
+def _total(times: Sequence[datetime]) -> float | None:
+    """From the first to the last stamp; None where that would be negative."""
+    if len(times) < 2:
+        return None
+    seconds = (times[-1] - times[0]).total_seconds()
+    return max(0.0, seconds) if seconds > -_GRAIN else None
 
 
 def _from_host(client: str, suffixes: Sequence[str]) -> bool:
     named = _FROM.match(client)
-    host = named.group(1).lower().rstrip(".") if named else ""
-    return any(host == suffix or host.endswith("." + suffix) for suffix in suffixes)
-
-
-def _stamp(received: str) -> datetime | None:
-    text = received.rpartition(";")[2].strip()
-    if not text or len(text) > _MAX_DATE:
-        return None
-    try:
-        stamped = parsedate_to_datetime(text)
-        return stamped.replace(tzinfo=stamped.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+    return named is not None and is_below(named.group(1), suffixes)
