@@ -23,6 +23,7 @@ from seedtest.models import FolderCursor, Mailbox
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import MailboxState
 from seedtest.services import checking, waking
+from seedtest.templatetags.seedtest_pages import when
 
 #: What a person may say a folder is for; the rest is the server's business.
 _ROLES_TO_SET = (FolderRole.INBOX, FolderRole.JUNK, FolderRole.CATEGORY, FolderRole.OTHER, FolderRole.TRASH)
@@ -60,6 +61,19 @@ def provider_choices() -> list[tuple[str, str]]:
     return [(one.id, one.name) for one in (*sorted(some, key=lambda one: one.name.lower()), providers.GENERIC)]
 
 
+class ProviderFilter(admin.SimpleListFilter):
+    """Offers the providers that are there, not all of the catalogue."""
+
+    title, parameter_name, path = "provider", "provider", "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        found = model_admin.get_queryset(request).order_by().values_list(self.path, flat=True).distinct()
+        return sorted(((one, providers.get(one).name) for one in found), key=lambda pair: pair[1].lower())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(**{self.path: self.value()}) if self.value() else queryset
+
+
 class FolderInline(ScopedInline):
     model = FolderCursor
     verbose_name_plural = "Folders"
@@ -86,12 +100,12 @@ class FolderInline(ScopedInline):
 class MailboxAdmin(WorkspaceAdmin):
     form = MailboxForm
     write_roles = tenancy.ADMINISTRATORS
-    list_display = ("address", "provider", "state_badge", "problem", "last_good_poll_at")
-    list_filter = ("provider", "state")
+    list_display = ("address", "provider", "state_badge", "problem", "last_read")
+    list_filter = (ProviderFilter, "state")
     search_fields = ("address",)
-    readonly_fields = ("state_badge", "problem", "quota", "last_good_poll_at", "last_failed_poll_at")
+    readonly_fields = ("state_badge", "problem", "quota", "last_read")
     fieldsets = (
-        (None, {"fields": ("address", "state_badge", "problem", "quota", "last_good_poll_at")}),
+        (None, {"fields": ("address", "state_badge", "problem", "quota", "last_read")}),
         ("Sign-in", {"fields": ("secret", "auth_kind", "switched_off")}),
         ("Server", {"fields": ("provider", "host", "port", "tls", "login", "ca_pem")}),
     )
@@ -109,6 +123,10 @@ class MailboxAdmin(WorkspaceAdmin):
             return "—"
         said = REASONS[Reason(row.state_reason)]
         return format_html("{}. <span class='st-quiet'>{}</span>", said.title, said.what_next)
+
+    @display(description="Last read", ordering="last_good_poll_at")
+    def last_read(self, row: Mailbox) -> str:
+        return when(row.last_good_poll_at) or "not yet"
 
     @display(description="Full to")
     def quota(self, row: Mailbox) -> str:

@@ -130,7 +130,8 @@ def provider_lines(report: Report) -> list[ProviderLine]:
 def _provider_line(row: ProviderRow) -> ProviderLine:
     tabs = [f"{count} in {name}" for tab, count in row.tabs if (name := words.TABS[tab.value])]
     methods = (("SPF", row.spf), ("DKIM", row.dkim), ("DMARC", row.dmarc))
-    said = tuple((name, *_authenticated(one)) for name, one in methods)
+    found = row.counts.inbox + row.counts.spam + row.counts.other
+    said = tuple((name, *_authenticated(one)) for name, one in methods) if found else ()
     return ProviderLine(row, bar(row.counts), ", ".join(tabs), interval(row.rates.inbox), said)
 
 

@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 from seedtest.admin import tenancy, words
 from seedtest.admin.badges import badge
 from seedtest.admin.base import WorkspaceAdmin
-from seedtest.admin.mailboxes import provider_choices
+from seedtest.admin.mailboxes import ProviderFilter, provider_choices
 from seedtest.models import SeedAccount, Workspace
 from seedtest.models.mailboxes import MailboxType, Tls
 from seedtest.services import seed_tables, seeding
@@ -114,12 +114,16 @@ def _decoded(data: bytes) -> str:
         return data.decode("cp1252", "replace")
 
 
+class SeedProviderFilter(ProviderFilter):
+    path = "mailbox__provider"
+
+
 @admin.register(SeedAccount)
 class SeedAccountAdmin(WorkspaceAdmin):
     write_roles = tenancy.ADMINISTRATORS
     list_display = ("address", "provider", "mailbox_type", "region", "state", "enabled", "in_lists")
     list_display_links = ("address",)
-    list_filter = ("enabled", "mailbox_type", "mailbox__provider", "mailbox__state")
+    list_filter = ("enabled", "mailbox_type", SeedProviderFilter, "mailbox__state")
     search_fields = ("mailbox__address",)
     list_select_related = ("mailbox", "workspace")
     fields = ("address", "mailbox_link", "provider", "state", "mailbox_type", "region", "enabled")

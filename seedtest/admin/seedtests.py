@@ -9,7 +9,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from unfold.decorators import display
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
 from seedtest.admin import result_page, tenancy, words
 from seedtest.admin.badges import badge
@@ -19,6 +20,7 @@ from seedtest.models import SeedTest, User
 from seedtest.models.clock import db_now
 from seedtest.reports import build
 from seedtest.services import intake
+from seedtest.templatetags.seedtest_pages import when
 
 _COUNTED = ("inbox", "spam", "other", "missing", "rejected")
 
@@ -39,7 +41,8 @@ def with_counts(rows: QuerySet[SeedTest]) -> QuerySet[SeedTest]:
 
 @admin.register(SeedTest)
 class SeedTestAdmin(WorkspaceAdmin):
-    list_display = ("name", "state", "inbox_count", "spam_count", "stream", "mode", "created_at")
+    list_display = ("name", "state", "inbox_count", "spam_count", "stream", "opened")
+    actions_list = ("new_test",)
     list_filter = ("status", "mode", "stream")
     search_fields = ("name",)
     list_select_related = ("stream", "workspace")
@@ -53,11 +56,19 @@ class SeedTestAdmin(WorkspaceAdmin):
 
     @display(description="Inbox")
     def inbox_count(self, row: Any) -> str:
-        return f"{row.inbox} of {row.n}" if row.n else "—"
+        return f"{row.inbox}\N{NO-BREAK SPACE}of\N{NO-BREAK SPACE}{row.n}" if row.n else "—"
 
     @display(description="Spam")
     def spam_count(self, row: Any) -> str:
         return str(row.spam) if row.n else "—"
+
+    @display(description="Opened", ordering="created_at")
+    def opened(self, row: SeedTest) -> str:
+        return when(row.created_at)
+
+    @action(description="New seed test", url_path="new", icon="add", variant=ActionVariant.PRIMARY, permissions=["add"])
+    def new_test(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:seedtest_seedtest_add"))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.role_for(request, obj) in tenancy.ADMINISTRATORS
@@ -159,9 +170,7 @@ class SeedTestAdmin(WorkspaceAdmin):
         now = db_now()
         try:
             intake.declare_sent(test, min(test.first_arrival_at or now, now), now=now)
-            messages.success(
-                request, "Noted. Seeds that get nothing are searched once more, then called missing."
-            )
+            messages.success(request, "Noted. Seeds that get nothing are searched once more, then called missing.")
         except intake.IntakeError as error:
             messages.error(request, str(error))
         return HttpResponseRedirect(test_url(test))
