@@ -99,6 +99,7 @@ class Membership(models.Model):
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.MARKETER)
 
     class Meta:
+        verbose_name = "member"
         constraints = [models.UniqueConstraint(fields=["user", "workspace"], name="membership_once")]
 
     def __str__(self) -> str:
@@ -136,6 +137,7 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name = "API key"
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:

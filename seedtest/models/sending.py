@@ -30,6 +30,7 @@ class OutgoingMessage(models.Model):
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
+        verbose_name = "message"
         ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
