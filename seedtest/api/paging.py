@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 
-from seedtest import crypto
 from seedtest.api.problems import invalid
 from seedtest.models import Workspace
+from seedtest.services import cursors
+from seedtest.services.cursors import Position
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
@@ -23,12 +21,6 @@ PARAMETERS: Final = [
     OpenApiParameter("cursor", {"type": "string"}, description="`next_cursor` of the page before. Opaque."),
 ]
 _M = TypeVar("_M", bound=Model)
-
-
-@dataclass(frozen=True, slots=True)
-class _Position:
-    created_at: datetime
-    id: int
 
 
 def page(
@@ -41,31 +33,27 @@ def page(
     limit = _limit(request.query_params.get("limit", str(DEFAULT_LIMIT)))
     name = rows.model._meta.model_name or ""
     if text := request.query_params.get("cursor"):
-        last = _open(text, name, workspace)
+        last = _position(text, name, workspace)
         rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
     found = list(rows.order_by("-created_at", "-id")[: limit + 1])
     shown, has_more = found[:limit], len(found) > limit
-    cursor = _seal(shown[-1], name, workspace) if has_more else None
+    cursor = cursors.seal(_position_of(shown[-1]), name, workspace) if has_more else None
     return {"data": render(shown), "has_more": has_more, "next_cursor": cursor}
+
+
+def _position(text: str, name: str, workspace: Workspace) -> Position:
+    try:
+        return cursors.unseal(text, name, workspace)
+    except cursors.BadCursor:
+        detail = "This cursor does not belong to this list. Begin again without a cursor."
+        raise invalid([("?cursor", "invalid_cursor", detail)]) from None
+
+
+def _position_of(row: Any) -> Position:
+    return Position(row.created_at, row.pk)
 
 
 def _limit(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     raise invalid([("?limit", "invalid", f"Give a limit of 1 to {MAX_LIMIT}.")])
-
-
-def _seal(row: Any, name: str, workspace: Workspace) -> str:
-    # Sealed, not only signed: a signed cursor shows how many rows the whole installation has.
-    value = json.dumps([row.created_at.isoformat(), row.pk])
-    return crypto.seal(value, table="cursor", field=name, public_id=workspace.public_id)
-
-
-def _open(text: str, name: str, workspace: Workspace) -> _Position:
-    try:
-        value = crypto.unseal(text, table="cursor", field=name, public_id=workspace.public_id)
-    except crypto.SecretUnreadable:
-        detail = "This cursor does not belong to this list. Begin again without a cursor."
-        raise invalid([("?cursor", "invalid_cursor", detail)]) from None
-    created_at, pk = json.loads(value)
-    return _Position(datetime.fromisoformat(created_at), pk)
