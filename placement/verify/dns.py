@@ -88,7 +88,7 @@ class Lookups:
     """
 
     resolver: Resolver
-    budget: int = 150
+    budget: int = 300
     failures: int = 5
     seconds: float = 60.0
     clock: Callable[[], float] = time.monotonic

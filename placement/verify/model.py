@@ -97,7 +97,8 @@ class SpfCheck:
     sending_ip: str = ""
     record: str = ""
     mechanism: str = ""  # that matched
-    lookups: int = 0
+    lookups: int = 0  # of the ten that RFC 7208 4.6.4 allows
+    explanation: str = ""  # the sender's own words (exp=): never to be believed
     aligned: bool | None = None
 
 
