@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import functools
 import re
 import smtplib
 import socket
@@ -20,24 +19,18 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
 from seedtest import netguard
 from seedtest.models.mailboxes import Tls
+from seedtest.services.smtp_client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Account, Client, Dial, tls_context
 
-Dial = Callable[[str, int, float], socket.socket]
-
-#: Seconds a single command may take; the answer to the message itself may take longer (RFC 5321 section 4.5.3.2.6
-#: allows ten minutes, filters that scan the content use some of them).
-CONNECT_TIMEOUT = 10.0
-COMMAND_TIMEOUT = 30.0
+#: The answer to the message itself may take longer than another command's (RFC 5321 section 4.5.3.2.6 allows ten
+#: minutes): filters that scan the content use some of them.
 ANSWER_TIMEOUT = 60.0
-#: What EHLO says: a host name would tell who runs this machine, and `getfqdn` asks DNS for it.
-LOCAL_NAME = "[127.0.0.1]"
-_MAX_REPLY_LINES = 100
 _MAX_REPLY_TEXT = 1000
 #: Replies that are about our login at whatever point they come (RFC 4954 section 6).
 _OURS = frozenset((530, 534, 535, 538))
@@ -92,80 +85,12 @@ class AnswerLost(SmtpError):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Where to hand messages in, and as whom."""
-
-    host: str
-    port: int
-    tls: str
-    username: str = ""
-    password: str = field(default="", repr=False)
-    ca_pem: str = field(default="", repr=False)
-
-
-@functools.lru_cache(maxsize=8)
-def _tls_context(ca_pem: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=ca_pem or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-class _Client(smtplib.SMTP):
-    """smtplib on a socket that netguard has vetted, with a bound on what a server may answer."""
-
-    def __init__(self, account: Account, dial: Dial, timeout: float) -> None:
-        self._account = account
-        self._dial = dial
-        super().__init__(local_hostname=LOCAL_NAME, timeout=timeout)
-        self._host = account.host  # the name STARTTLS verifies
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = self._dial(host, port, timeout)
-        sock.settimeout(COMMAND_TIMEOUT)  # greetings are held back on purpose to unmask bulk senders
-        if self._account.tls != Tls.SSL:
-            return sock
-        try:
-            return _tls_context(self._account.ca_pem).wrap_socket(sock, server_hostname=host)
-        except BaseException:
-            sock.close()
-            raise
-
-    def getreply(self) -> tuple[int, bytes]:
-        """As smtplib's, but at most so many lines: a server may go on for ever."""
-        if self.sock is None:
-            raise smtplib.SMTPServerDisconnected("the connection is closed")
-        if self.file is None:
-            self.file = self.sock.makefile("rb")
-        lines: list[bytes] = []
-        for _ in range(_MAX_REPLY_LINES):
-            line = self._line()
-            lines.append(line[4:].strip())
-            if not line[:3].isdigit():
-                return -1, line.strip()
-            if line[3:4] != b"-":
-                return int(line[:3]), b"\n".join(lines)
-        raise smtplib.SMTPServerDisconnected("the server's answer does not end")
-
-    def _line(self) -> bytes:
-        assert self.file is not None
-        try:
-            line: bytes = self.file.readline(8192)
-        except OSError as error:
-            self.close()
-            raise smtplib.SMTPServerDisconnected(str(error)) from error
-        if not line:
-            self.close()
-            raise smtplib.SMTPServerDisconnected("the server closed the connection")
-        return line
-
-
 class Session:
     """A signed-in session; use it as a context manager. `seconds` is its life by the wall clock."""
 
     def __init__(self, account: Account, *, seconds: float, dial: Dial = netguard.dial) -> None:
         self._account = account
-        self._client = _Client(account, dial, min(CONNECT_TIMEOUT, seconds))
+        self._client = Client(account, dial, min(CONNECT_TIMEOUT, seconds))
         self._end = time.monotonic() + seconds
         self._watchdog = threading.Timer(seconds, self._shut)
         self._watchdog.daemon = True
@@ -227,7 +152,7 @@ class Session:
 
     def _check_ca(self) -> None:
         try:
-            _tls_context(self._account.ca_pem)
+            tls_context(self._account.ca_pem)
         except (ssl.SSLError, ValueError) as error:
             words = "The own CA certificate of the sending profile cannot be read. Paste it as PEM, or empty the field."
             raise AccountRefused(self._stage, words) from error
@@ -249,7 +174,7 @@ class Session:
         self._expect_ours(self._reply((code, text)), 220)
         plain = self._client.sock
         assert plain is not None
-        self._client.sock = _tls_context(self._account.ca_pem).wrap_socket(plain, server_hostname=self._account.host)
+        self._client.sock = tls_context(self._account.ca_pem).wrap_socket(plain, server_hostname=self._account.host)
         self._client.file = None  # whatever came before TLS was not the server's word
         self._hello()
 

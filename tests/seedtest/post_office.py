@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,7 @@ class PostOffice:
     at_auth: str = ""
     taken: list[Delivery] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)  # every recipient that was asked for
+    watch: Callable[[str], None] = lambda moment: None  # called while the client waits for its answer
     sessions: int = 0
     port: int = 0
 
@@ -56,6 +57,7 @@ class PostOffice:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         self.seen.append(address)
+        self.watch("rcpt")
         if address in self.stalls_at_rcpt:
             await asyncio.sleep(3600)
         reply = self.at_rcpt.get(address, "")
@@ -66,6 +68,7 @@ class PostOffice:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         (recipient,) = envelope.rcpt_tos
+        self.watch("data")
         reply = self.at_data.get(recipient, "250 2.0.0 OK: queued as 4XkP")
         if reply and not reply.startswith("2"):
             return reply

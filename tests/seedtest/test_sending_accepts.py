@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.db import connections
 
 from seedtest import models
 from seedtest.demo import certificates
@@ -144,3 +145,12 @@ def test_a_window_that_opens_later_holds_the_sending_back(cast, make_seed, send_
     assert sending.send_batch(test.pk, owner="a worker") == 0
     settings.CLOCK_OFFSET_SECONDS = 3700
     assert sending.send_batch(test.pk, owner="a worker") == 1
+
+
+def test_no_transaction_and_no_connection_is_held_while_smtp_is_spoken(cast, make_seed, send_test, office):
+    held = connections["default"]
+    seen: list[tuple[str, bool, bool]] = []
+    office.watch = lambda moment: seen.append((moment, held.in_atomic_block, held.connection is not None))
+    sending.send_batch(send_test(cast.workspace, [make_seed(cast.workspace)], office.port).pk, owner="a worker")
+    in_memory = held.vendor == "sqlite"  # such a database would be gone with its connection, so Django keeps it
+    assert seen == [("rcpt", False, in_memory), ("data", False, in_memory)]
