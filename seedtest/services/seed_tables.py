@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seedtest.models import SeedAccount, SeedList, Workspace
-from seedtest.services.seeding import SeedingError, add_seed
+from seedtest.services.seeding import SeedingError, add_seed, is_address
 
 COLUMNS = ("address", "password", "provider", "host", "port", "tls", "login", "mailbox_type", "region")
 #: Words people really put above their columns.
@@ -141,8 +141,8 @@ def _add(workspace: Workspace, number: int, row: Mapping[str, str]) -> ImportedL
             mailbox_type=row.get("mailbox_type", ""), region=row.get("region", ""),
         )  # fmt: skip
     except SeedingError as error:
-        # An address cell without "@" may be a password in the wrong column: it is not repeated.
-        shown = address if "@" in address else ""
+        # What is no address may be a password in the wrong column: it is not repeated.
+        shown = "" if error.field == "address" and not is_address(address) else address
         return ImportedLine(number, shown, "error", str(error))
     if added.created:
         return ImportedLine(number, address, "created")

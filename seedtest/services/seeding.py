@@ -13,6 +13,18 @@ from django.db.models.functions import Lower
 from placement import providers
 from placement.errors import CatalogError
 from seedtest.models import Mailbox, SeedAccount, SeedList, SeedListMember, Workspace
+from seedtest.models.mailboxes import Tls
+
+# A complaint never repeats what was given: in a table with shifted columns that may be the password.
+_UNKNOWN_PROVIDER = (
+    "There is no such provider. Leave it empty to recognise it from the address, or use an id like gmail, outlook_com, "
+    "yahoo, gmx, icloud, or generic for a server of your own."
+)
+_COMPLAINTS = {
+    "mailbox_type": "The kind of mailbox is consumer or business.",
+    "region": "The country has two letters, like DE or US.",
+}
+_TLS_WORDS = "Encryption is ssl, starttls or none."
 
 
 class SeedingError(Exception):
@@ -74,12 +86,18 @@ def add_seed(
         return _account(workspace, mailbox, mailbox_type, region)
 
 
+def is_address(text: str) -> bool:
+    try:
+        validate_email(text.strip())
+    except ValidationError:
+        return False
+    return True
+
+
 def _clean_address(address: str) -> str:
     address = address.strip()
-    try:
-        validate_email(address)
-    except ValidationError:
-        raise SeedingError("address", "This is not an e-mail address. Write it like name@example.com.") from None
+    if not is_address(address):
+        raise SeedingError("address", "This is not an e-mail address. Write it like name@example.com.")
     local, _, domain = address.rpartition("@")
     return f"{local}@{domain.lower()}"
 
@@ -98,7 +116,7 @@ def _server(address: str, provider_id: str | None, overrides: Mapping[str, objec
         try:
             known = _known_server(providers.get(provider_id.strip().lower()), address)
         except CatalogError:
-            raise SeedingError("provider", _unknown_provider(provider_id)) from None
+            raise SeedingError("provider", _UNKNOWN_PROVIDER) from None
     else:
         known = recognise(address)
     server = Server(
@@ -108,17 +126,12 @@ def _server(address: str, provider_id: str | None, overrides: Mapping[str, objec
         tls=str(overrides.get("tls") or known.tls).strip().lower(),
         login=str(overrides.get("login") or known.login).strip(),
     )
+    if server.tls not in Tls.values:
+        raise SeedingError("tls", _TLS_WORDS)
     if not server.host:
         domain = address.rpartition("@")[2]
         raise SeedingError("host", f"We do not know the mail server of {domain}. Enter its IMAP host.")
     return server
-
-
-def _unknown_provider(provider_id: str) -> str:
-    return (
-        f"There is no provider “{provider_id[:40]}”. Leave it empty to recognise it from the address, or use an id "
-        "like gmail, outlook_com, yahoo, gmx, icloud, or generic for a server of your own."
-    )
 
 
 def _port(value: object) -> int:
@@ -148,8 +161,7 @@ def _new_mailbox(workspace: Workspace, address: str, password: str, server: Serv
         mailbox.full_clean(exclude=["workspace"])
         mailbox.save()
     except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise SeedingError(field, " ".join(messages)) from None
+        raise _first_complaint(error) from None
     except IntegrityError:  # two people added the same login at the same moment
         raise SeedingError("address", "This mailbox was added by somebody else just now. Reload the page.") from None
     return mailbox
@@ -166,14 +178,18 @@ def _refuse_foreign(mailbox: Mailbox, workspace: Workspace) -> None:
         )
 
 
+def _first_complaint(error: ValidationError) -> SeedingError:
+    field, messages = next(iter(error.message_dict.items()))
+    return SeedingError(field, _COMPLAINTS.get(field) or " ".join(messages))
+
+
 def _account(workspace: Workspace, mailbox: Mailbox, mailbox_type: str, region: str) -> Added:
     kind = mailbox_type.strip().lower() or _usual_type(mailbox.provider)
     account = SeedAccount(workspace=workspace, mailbox=mailbox, mailbox_type=kind, region=region.strip().upper())
     try:
         account.clean_fields()
     except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise SeedingError(field, " ".join(messages)) from None
+        raise _first_complaint(error) from None
     account, created = SeedAccount.objects.get_or_create(
         workspace=workspace, mailbox=mailbox, defaults={"mailbox_type": kind, "region": account.region}
     )
