@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.http.request import split_domain_port, validate_host
 
 from seedtest import netguard
 
@@ -63,6 +65,16 @@ def lease_outlives_session(app_configs: Any, **kwargs: Any) -> list[CheckMessage
     hint = "Set LEASE_SECONDS well above SESSION_DEADLINE."
     message = "A mailbox's lease ends before its session must, so two workers could poll it at once."
     return [Error(message, hint=hint, id="seedtest.E004")]
+
+
+@register()
+def public_name(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    host, _ = split_domain_port(urlsplit(settings.PUBLIC_URL).netloc)
+    if settings.DEBUG or validate_host(host, settings.ALLOWED_HOSTS):
+        return []
+    hint = f"Add {host or 'its host'} to ALLOWED_HOSTS, or correct PUBLIC_URL."
+    message = "The web service refuses its own public name: PUBLIC_URL is not among ALLOWED_HOSTS."
+    return [Warning(message, hint=hint, id="seedtest.W003")]
 
 
 @register(deploy=True)

@@ -31,11 +31,12 @@ PATIENCE = 60.0
 @pytest.fixture(scope="module")
 def place(postgres: Postgres, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Place:
     """What stands where: other ports, another database, a folder of our own instead of the container's /tmp."""
-    url = postgres.create_database("compose")
+    url, port = postgres.create_database("compose"), free_ports(1)[0]
     replaced = {
         "postgresql://seedtest:wonderland@postgres:5432/seedtest": url,
         "redis://redis:6379/0": redis_server.url,
-        "8000": str(free_ports(1)[0]),
+        "0.0.0.0:8000": f"127.0.0.1:{port}",
+        "--port=8000": f"--port={port}",
         "/tmp/beat-schedule": str(tmp_path_factory.mktemp("beat") / "beat-schedule"),
         "/app/var/media": str(tmp_path_factory.mktemp("media")),
     }
@@ -66,7 +67,7 @@ def stack(services: dict[str, dict], place: Place, migrated: object) -> Iterator
 def web(stack: dict[str, Container], place: Place) -> str:
     """The address of the web service, once it answers."""
     assert until(lambda: stack["web"].health().returncode == 0), stack["web"].log_tail()
-    return f"http://127.0.0.1:{place.replaced['8000']}"
+    return f"http://{place.replaced['0.0.0.0:8000']}"
 
 
 def until(true: Callable[[], bool]) -> bool:
