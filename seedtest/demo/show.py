@@ -95,9 +95,16 @@ def _columns(rows: Iterable[Body], *, waiting: bool) -> list[str]:
     return [name for name in COLOURS if name in ALWAYS or name in seen or (waiting and name == "waiting")]
 
 
+def _narrow(**words: str) -> Table:
+    """Without lines, so that ten columns fit 80 characters."""
+    return Table(
+        box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline", title_justify="left", **words
+    )
+
+
 def _progress_table(rows: list[Body]) -> Table:
     columns = _columns(rows, waiting=True)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = _narrow()
     table.add_column("Provider", no_wrap=True)
     for name in columns:
         table.add_column(_title(name), justify="right")
@@ -108,9 +115,7 @@ def _progress_table(rows: list[Body]) -> Table:
 
 def _report_table(body: Body) -> Table:
     columns = _columns(body["providers"], waiting=False)
-    table = Table(
-        title=escape(body["name"]), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-    )
+    table = _narrow(title=escape(body["name"]))
     table.add_column("Provider", no_wrap=True)
     for name in columns:
         table.add_column(_title(name), justify="left" if name == "inbox" else "right", no_wrap=True)
@@ -119,9 +124,10 @@ def _report_table(body: Body) -> Table:
     table.add_column("Median", justify="right")
     for row in body["providers"]:
         table.add_row(_provider(row), *(_cell(row, name) for name in columns), *_authentication(row), _median(row))
-    table.add_section()
     whole = {**body, "tabs": {}}
-    table.add_row("All", *(_cell(whole, name) for name in columns), *_authentication(body), _median(body))
+    table.add_row(
+        Text("All", style="bold"), *(_cell(whole, name) for name in columns), *_authentication(body), _median(body)
+    )
     return table
 
 
@@ -132,7 +138,7 @@ def _title(name: str) -> str:
 def _provider(row: Body) -> Text:
     own = WORLD_NAMES.get(row["provider"], "")
     name = row["name"].partition(" / ")[0]
-    return Text.assemble((own, "bold"), (f"\n like {name}", "dim")) if own else Text(name, style="bold")
+    return Text.assemble((own, "bold"), (f"\nlike {name}", "dim")) if own else Text(name, style="bold")
 
 
 def _count(row: Body, name: str) -> Text:
@@ -146,7 +152,7 @@ def _cell(row: Body, name: str) -> RenderableType:
     counts = row["counts"]
     tabs = [f"{count} {tab}" for tab, count in row["tabs"].items() if tab not in SILENT_TABS]
     style = COLOURS[name] if counts["inbox"] else "dim"
-    return Text.assemble((f"{counts['inbox']} of {counts['n']}", style), "".join(f"\n {tab}" for tab in tabs))
+    return Text.assemble((f"{counts['inbox']} of {counts['n']}", style), "".join(f"\n{tab}" for tab in tabs))
 
 
 def _authentication(row: Body) -> list[str]:
@@ -188,7 +194,7 @@ def _findings(body: Body) -> Iterator[RenderableType]:
 
 def _rules_table() -> Table:
     table = Table("Provider", "When", "Then", title="How this world files mail: the first line that fits",
-                  title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fmt: skip
+                  title_justify="left", box=SIMPLE_HEAD)  # fmt: skip
     former = ""
     for line in rule_lines():
         if former and line.provider != former:

@@ -82,7 +82,7 @@ def read_letter(eml: str) -> Letter:
         raise NoMessage(f"{eml} cannot be read: {error.strerror}.") from error
     sender = _sender(eml, raw)
     ours = sender.rpartition("@")[2].lower() == cast.SENDER
-    return Letter(eml, raw, cast.OWN_RETURN_PATH if ours else cast.ESP_RETURN_PATH)
+    return Letter(Path(eml).name, raw, cast.OWN_RETURN_PATH if ours else cast.ESP_RETURN_PATH)
 
 
 def _sender(eml: str, raw: bytes) -> str:
