@@ -217,6 +217,7 @@ class SeedResult(models.Model):
     from_domain = models.CharField(max_length=253, blank=True)
     return_path_domain = models.CharField(max_length=253, blank=True)
     authentication = models.JSONField(default=dict, blank=True)
+    rival_tests = models.JSONField(default=list, blank=True)  # tests that could claim the same message as this one
 
     class Meta:
         ordering = ["provider", "id"]

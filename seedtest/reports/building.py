@@ -164,6 +164,7 @@ def _seed_row(result: SeedResult, token: str) -> SeedRow:
         match_where=result.match_where,
         copies=result.copies,  # type: ignore[attr-defined]  # annotated
         variants=result.variants,  # type: ignore[attr-defined]
+        rival_tests=tuple(result.rival_tests),
     )
 
 

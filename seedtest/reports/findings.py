@@ -68,6 +68,21 @@ def _variants(about: About, rows: _Rows, seeds: _Seeds) -> Iterator[Finding]:
         )
 
 
+def _rivals(about: About, rows: _Rows, seeds: _Seeds) -> Iterator[Finding]:
+    concerned = [seed for seed in seeds if seed.rival_tests]
+    if concerned:
+        others = sorted({test for seed in concerned for test in seed.rival_tests})
+        yield Finding(
+            "rival_tests",
+            "high",
+            "Another test claims the same message",
+            f"At {len(concerned)} seeds a message came that fits this test and {_listed(others)} equally well, so it "
+            "was given to neither.",
+            "Give each open test a value of its own (a test ID header, another campaign value), then send again.",
+            _addresses(concerned),
+        )
+
+
 def _authentication_failed(about: About, rows: _Rows, seeds: _Seeds) -> Iterator[Finding]:
     for method in ("spf", "dkim", "dmarc"):
         failed = [seed for seed in seeds if seed.placement in FOUND and _standing(seed, method) == "fail"]
@@ -226,6 +241,7 @@ _LOOKS: Final[tuple[_Look, ...]] = (
     _possibly_not_sent,
     _rejected,
     _variants,
+    _rivals,
     _authentication_failed,
     _could_not_look,
     _not_sent,

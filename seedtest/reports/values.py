@@ -163,6 +163,7 @@ class SeedRow:
     match_where: str
     copies: int
     variants: int
+    rival_tests: tuple[str, ...] = ()  # public ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,42 +18,45 @@ Ledger = Mapping[Place, Arrival]
 
 
 def save_folders(mailbox_id: int, states: Iterable[FolderState], now: datetime) -> dict[str, FolderCursor]:
-    """Roles, and the cursors of those folders that were read. Returns every folder by name."""
-    rows = [_folder_row(mailbox_id, state, now) for state in states]
-    FolderCursor.objects.bulk_create(
-        rows,
-        update_conflicts=True,
-        unique_fields=["mailbox", "name"],
-        update_fields=["role", "source", "selectable", "seen_at"],
-        batch_size=500,
-    )
+    """Roles, and the cursors of those folders that were read. Returns every folder by name.
+
+    Writes only what changed: most looks find nothing new. The claim keeps others off this mailbox meanwhile.
+    """
     saved = {row.name: row for row in FolderCursor.objects.filter(mailbox_id=mailbox_id)}
-    moved = []
+    new, changed = [], []
     for state in states:
-        row = saved[state.folder.name[:512]]
-        if state.cursor and (row.uidvalidity, row.uidnext) != (state.cursor.uidvalidity, state.cursor.uidnext):
-            row.uidvalidity, row.uidnext = state.cursor.uidvalidity, state.cursor.uidnext
-            moved.append(row)
-    FolderCursor.objects.bulk_update(moved, ["uidvalidity", "uidnext"], batch_size=500)
+        name = state.folder.name[:512]
+        row = saved.get(name)
+        if row is None:
+            row = saved[name] = FolderCursor(mailbox_id=mailbox_id, name=name, seen_at=now)
+            new.append(row)
+        if _take_over(row, state) and row.pk:
+            row.seen_at = now
+            changed.append(row)
+    FolderCursor.objects.bulk_create(new, batch_size=200)
+    FolderCursor.objects.bulk_update(changed, ["seen_at", *_FOLDER_FIELDS], batch_size=200)
     return saved
 
 
-def _folder_row(mailbox_id: int, state: FolderState, now: datetime) -> FolderCursor:
-    folder = state.folder
-    return FolderCursor(
-        mailbox_id=mailbox_id,
-        name=folder.name[:512],
-        role=folder.role.value,
-        source=int(folder.source),
-        selectable=folder.selectable,
-        seen_at=now,
-    )
+_FOLDER_FIELDS = ("role", "source", "selectable", "uidvalidity", "uidnext")
+
+
+def _take_over(row: FolderCursor, state: FolderState) -> bool:
+    """Write the state into the row; True when that changed it."""
+    before = [getattr(row, name) for name in _FOLDER_FIELDS]
+    row.role, row.source = state.folder.role.value, int(state.folder.source)
+    row.selectable = state.folder.selectable
+    if state.cursor is not None:
+        row.uidvalidity, row.uidnext = state.cursor.uidvalidity, state.cursor.uidnext
+    return before != [getattr(row, name) for name in _FOLDER_FIELDS]
 
 
 def save_arrivals(
     mailbox_id: int, folders: Mapping[str, FolderCursor], sightings: Sequence[Sighting], now: datetime
 ) -> Ledger:
     """One row a place. A place seen before keeps its row: repeating a scan repeats nothing."""
+    if not sightings:
+        return {}
     rows = [_arrival(mailbox_id, folders, one, now) for one in sightings if one.place.folder[:512] in folders]
     Arrival.objects.bulk_create(rows, ignore_conflicts=True, batch_size=200)
     return find_places(mailbox_id, [sighting.place for sighting in sightings])
@@ -124,8 +127,10 @@ def save_evidence(ledger: Ledger, sightings: Iterable[Sighting], now: datetime, 
 def stand_elsewhere(mailbox_id: int, sightings: Sequence[Sighting]) -> bool:
     """Whether a message of a test that is known in one place has now been seen in another one."""
     keys = {one.message_key[:80] for one in sightings if one.match}
-    known = Arrival.objects.filter(mailbox_id=mailbox_id, message_key__in=keys, gone_at=None, result__isnull=False)
-    return bool(keys) and known.exists()
+    if not keys:
+        return False
+    known = Arrival.objects.filter(mailbox_id=mailbox_id, message_key__in=keys, gone_at=None)
+    return known.filter(result__isnull=False).exists()
 
 
 def header_block(arrival: Arrival) -> bytes:
@@ -158,6 +163,8 @@ def _stored(place: Place) -> Place:
 def mark_gone(mailbox_id: int, places: Sequence[Place], now: datetime) -> list[Arrival]:
     """Known places that hold nothing any more."""
     rows = [row for row in find_places(mailbox_id, places).values() if row.gone_at is None]
+    if not rows:
+        return []
     Arrival.objects.filter(pk__in=[row.pk for row in rows]).update(gone_at=now)
     return rows
 

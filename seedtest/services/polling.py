@@ -91,9 +91,10 @@ def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
         claimed = claims.claim([mailbox_id], now, owner=owner, lease=lease, suspect=suspect)
     if not claimed:
         return False
-    look = _look(claimed[0], now)
+    mailbox = Mailbox.objects.get(pk=mailbox_id)
+    look = _look(claimed[0], mailbox, now)
     try:
-        plan = _plan(look)
+        plan = _plan(look, mailbox)
         release_connection()
         seen = look_into(plan)
     except PlacementError as error:
@@ -146,8 +147,7 @@ def login_of(mailbox: Mailbox) -> engine.Login:
     )
 
 
-def _look(claim: claims.Claim, now: datetime) -> Look:
-    mailbox = Mailbox.objects.get(pk=claim.mailbox_id)
+def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
     asked = mailbox.rechecked_at
     return Look(
         claim=claim,
@@ -157,8 +157,7 @@ def _look(claim: claims.Claim, now: datetime) -> Look:
     )
 
 
-def _plan(look: Look) -> Plan:
-    mailbox = Mailbox.objects.get(pk=look.claim.mailbox_id)
+def _plan(look: Look, mailbox: Mailbox) -> Plan:
     folders = list(FolderCursor.objects.filter(mailbox=mailbox))
     cursors = {
         row.name: Cursor(row.uidvalidity, row.uidnext)

@@ -44,11 +44,7 @@ def record(look: Look, scan: ScanResult) -> bool:
         if not claims.finish(look.claim, next_poll_at=now):
             return False
         begun, moved = _apply(look, scan, now)
-        _healthy(look.claim.mailbox_id, scan, now)
-        if look.rechecks or moved:
-            # A second place of a known message: it was moved or copied, and only a look at the first place can tell.
-            Mailbox.objects.filter(pk=look.claim.mailbox_id).update(rechecked_at=None if moved else now)
-        plan_next(look.claim.mailbox_id, now, at_once=scan.backlog or moved)
+        _healthy(look, scan, now, moved=moved)
     for test in begun:
         waking.wake_test(test, db_now())
     return True
@@ -61,8 +57,11 @@ def _apply(look: Look, scan: ScanResult, now: datetime) -> tuple[list[SeedTest],
     moved = not look.rechecks and ledger.stand_elsewhere(mailbox_id, scan.sightings)
     arrivals = ledger.save_arrivals(mailbox_id, folders, scan.sightings, now)
     ledger.save_evidence(arrivals, scan.sightings, now, matched_only=look.shared)
-    tests = _lock_tests(mailbox_id, {one.match.test for one in scan.sightings if one.match})
+    if not _concerns_tests(scan):
+        return [], False
+    tests = _lock_tests(mailbox_id, scan, now)
     begun = _give_matches(mailbox_id, scan, arrivals, tests, now)
+    _note_rivals(mailbox_id, scan, tests)
     changed = ledger.mark_gone(mailbox_id, scan.gone, now) + ledger.save_tabs(mailbox_id, scan.tabs)
     _read_again(changed, tests, now)
     if scan.full_check is not None:
@@ -70,12 +69,29 @@ def _apply(look: Look, scan: ScanResult, now: datetime) -> tuple[list[SeedTest],
     return begun, moved
 
 
-def _lock_tests(mailbox_id: int, matched: set[int]) -> dict[int, SeedTest]:
+def _concerns_tests(scan: ScanResult) -> bool:
+    """Most looks find nothing that any test must know; those lock none."""
+    matched = any(one.match or one.rivals for one in scan.sightings)
+    return bool(matched or scan.gone or scan.tabs or scan.full_check)
+
+
+def _lock_tests(mailbox_id: int, scan: ScanResult, now: datetime) -> dict[int, SeedTest]:
     """The tests this scan may write to, locked in id order before any of their results (the order everywhere)."""
+    matched = {one.match.test for one in scan.sightings if one.match}
     mine = SeedResult.objects.filter(mailbox_id=mailbox_id)
-    concerned = Q(pk__in=matched) | Q(status__in=OPEN_STATUSES) | Q(watch_until__gte=db_now())
+    concerned = Q(pk__in=matched) | Q(status__in=OPEN_STATUSES) | Q(watch_until__gte=now)
     rows = SeedTest.objects.filter(concerned, pk__in=mine.values("test_id"))
     return {test.pk: test for test in rows.select_for_update().order_by("pk")}
+
+
+def _note_rivals(mailbox_id: int, scan: ScanResult, tests: dict[int, SeedTest]) -> None:
+    """A message that several tests could claim with equal right goes to none; each of them says so."""
+    for one in scan.sightings:
+        rivals = sorted({match.test for match in one.rivals} & tests.keys())
+        for test_id in rivals:
+            others = [tests[other].public_id for other in rivals if other != test_id]
+            tests[test_id].results.filter(mailbox_id=mailbox_id).update(rival_tests=others)
+            tests[test_id].raise_version()
 
 
 def _give_matches(
@@ -158,18 +174,25 @@ def _blind(scan: ScanResult) -> Reason | None:
     return None
 
 
-def _healthy(mailbox_id: int, scan: ScanResult, now: datetime) -> None:
+def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> None:
+    """The mailbox answered: its state, and when it is looked into next."""
     reason, detail = _complaint(scan)
-    Mailbox.objects.filter(pk=mailbox_id).update(
-        state=MailboxState.DEGRADED if reason else MailboxState.HEALTHY,
-        state_reason=reason.value,
-        state_detail=detail,
-        junk_visible=scan.junk_visible,
-        **({} if scan.quota_used is None else {"quota_used": scan.quota_used}),
-        last_good_poll_at=now,
-        fail_count=0,
-        backoff_until=None,
-    )
+    values: dict[str, object] = {
+        "state": MailboxState.DEGRADED if reason else MailboxState.HEALTHY,
+        "state_reason": reason.value,
+        "state_detail": detail,
+        "junk_visible": scan.junk_visible,
+        "last_good_poll_at": now,
+        "fail_count": 0,
+        "backoff_until": None,
+        "next_poll_at": now if scan.backlog or moved else next_look(look.claim.mailbox_id, now),
+    }
+    if scan.quota_used is not None:
+        values["quota_used"] = scan.quota_used
+    if look.rechecks or moved:
+        # A second place of a known message: it was moved or copied, and only a look at the first place can tell.
+        values["rechecked_at"] = None if moved else now
+    Mailbox.objects.filter(pk=look.claim.mailbox_id).update(**values)
 
 
 def _complaint(scan: ScanResult) -> tuple[Reason, str]:
@@ -213,11 +236,10 @@ def _state_after(error: PlacementError, mailbox: Mailbox) -> str:
     return MailboxState.DEGRADED if mailbox.fail_count >= DEGRADED_AFTER else mailbox.state
 
 
-def plan_next(mailbox_id: int, now: datetime, *, at_once: bool = False) -> None:
-    """Set when this mailbox is looked into next, from what its results wait for."""
+def next_look(mailbox_id: int, now: datetime) -> datetime:
+    """When this mailbox is looked into next, from what its results wait for."""
     waits = [_wait(result) for result in _watched_results(mailbox_id, now)]
-    moment = cadence.next_poll(now, waits, pace=settings.PACE, jitter=random.uniform(-1, 1))
-    Mailbox.objects.filter(pk=mailbox_id).update(next_poll_at=now if at_once else moment)
+    return cadence.next_poll(now, waits, pace=settings.PACE, jitter=random.uniform(-1, 1))
 
 
 def _watched_results(mailbox_id: int, now: datetime) -> Iterable[SeedResult]:

@@ -100,7 +100,7 @@ def test_128_poll_threads_live_with_40_database_connections(dovecot: Dovecot, re
     users = [f"su-t{number:03}" for number in range(200)]
     with Postgres(max_connections=40) as postgres:
         database = postgres.create_database("crowd")
-        with running(tmp_path, database, redis_server.url) as service:
+        with running(tmp_path, database, redis_server.url, PACE="0.5") as service:
             service.processes.pop("poll").__exit__()
             service.start("poll", service.worker("poll", "threads", 128, POLL_THREADS="128"))
             tenant = service.tenant("Crowd", seeds=seed_orders(dovecot, users), ca_pem=dovecot.ca_file.read_text())

@@ -64,6 +64,7 @@ def seen(
     internaldate: datetime | None = None,
     uid: int | None = None,
     key: str = "",
+    rivals: Sequence[models.SeedTest] = (),
 ) -> Sighting:
     headers = headers or block()
     read = Headers.parse(headers)
@@ -80,6 +81,7 @@ def seen(
             spf=AuthResult("spf", "pass", "mail.brand.example"), dkim=(AuthResult("dkim", "pass", "brand.example"),)
         ),
         match=Match(test.pk, MatchKind.OWN_HEADER, "X-Seedtest-ID", "token") if test else None,
+        rivals=tuple(Match(one.pk, MatchKind.CAMPAIGN_HEADER, "Feedback-ID", "value") for one in rivals),
     )
 
 

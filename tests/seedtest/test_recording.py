@@ -8,7 +8,7 @@ import pytest
 
 from placement.errors import LoginRefused, Throttled
 from placement.vocabulary import FullCheck, MatchKind, Place, Tab
-from seedtest import models
+from seedtest import models, reports
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.services import closing, ledger, recording
@@ -296,3 +296,19 @@ def test_a_tab_answered_later_is_taken_over(seed, test):
 
 def test_a_place_the_server_invented_is_not_an_error(seed, test):
     assert record(seed, gone=[Place("No such folder", 1, 1)])
+
+
+def test_a_message_two_tests_could_claim_goes_to_neither_and_both_reports_say_so(cast, make_test, seed, test):
+    other = make_test(cast.workspace, [seed])
+    record(seed, seen(INBOX, rivals=[test, other]))
+    for one, rival in ((test, other), (other, test)):
+        assert result_of(one).placement == "waiting"
+        (finding,) = [one for one in reports.build(one).findings if one.code == "rival_tests"]
+        assert rival.public_id in finding.detail
+
+
+def test_a_look_that_finds_nothing_new_asks_the_database_little(seed, test, django_assert_max_num_queries):
+    record(seed)
+    look = look_at(seed)
+    with django_assert_max_num_queries(9):
+        recording.record(look, scanned())
