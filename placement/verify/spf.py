@@ -90,8 +90,12 @@ def _evaluated(seen: SpfCheck, query: _Query) -> SpfCheck:
         record=query.record[:_MAX_RECORD],
         mechanism=query.mechanism or "",
         lookups=query.lookups,
-        explanation=explanation[:_MAX_EXPLANATION] if outcome is Outcome.FAIL else "",
+        explanation=_senders_words(explanation) if outcome is Outcome.FAIL else "",
     )
+
+
+def _senders_words(explanation: str) -> str:
+    return "" if explanation == pyspf.EXPLANATIONS["fail"] else explanation[:_MAX_EXPLANATION]
 
 
 def _problem(query: _Query) -> str:
