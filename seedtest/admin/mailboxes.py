@@ -148,7 +148,8 @@ class MailboxAdmin(WorkspaceAdmin):
 
     @action(description="Check connection", url_path="check-connection", icon="network_check")
     def check_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:seedtest_mailbox_check", args=[object_id]))
+        mailbox = self.get_object(request, object_id)
+        return HttpResponseRedirect(reverse("admin:seedtest_mailbox_check", args=[mailbox.public_id]))
 
     def check_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """GET shows what is known and the button; only POST signs in."""

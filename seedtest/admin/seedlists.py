@@ -57,6 +57,7 @@ class SeedListAdmin(WorkspaceAdmin):
     form = SeedListForm
     list_display = ("name", "version", "size", "updated_at", "export_link")
     search_fields = ("name",)
+    ordering = ("name", "id")  # with counts in the query, the model's own order does not hold
     fields = ("name", "accounts")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SeedList]:

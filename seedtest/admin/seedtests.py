@@ -45,6 +45,7 @@ class SeedTestAdmin(WorkspaceAdmin):
     actions_list = ("new_test",)
     list_filter = ("status", "mode", "stream")
     search_fields = ("name",)
+    ordering = ("-created_at", "-id")
     list_select_related = ("stream", "workspace")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SeedTest]:
