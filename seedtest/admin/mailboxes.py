@@ -166,7 +166,7 @@ class MailboxAdmin(WorkspaceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
         # Only what the form changes: a worker writes the other columns of this row at any moment.
-        fields = [*form.Meta.fields, "state", "backoff_until"]
+        fields = [*MailboxForm.Meta.fields, "state", "backoff_until"]
         if form.cleaned_data.get("secret"):
             fields.append("secret")
         obj.save(update_fields=fields)

@@ -1,0 +1,214 @@
+"""Seeds, mailboxes and settings in the admin: filled in for people, and no secret is ever shown."""
+
+from __future__ import annotations
+
+import io
+import socket
+
+import pytest
+from django.urls import reverse
+
+from seedtest import models
+
+PASSWORD = "hunter2-very-secret"
+
+
+@pytest.fixture
+def owner(client, cast):
+    client.force_login(cast.owner)
+    return client
+
+
+def test_the_server_is_recognised_from_the_address(owner):
+    page = reverse("admin:seedtest_seedaccount_recognise")
+    found = owner.get(page, {"address": "anna@gmx.de"}).json()
+    assert (found["provider"], found["host"], found["port"]) == ("gmx", "imap.gmx.net", 993)
+    assert owner.get(page, {"address": "anna@acme.example"}).json()["host"] == ""
+
+
+def test_adding_a_seed_leads_to_the_check_of_its_mailbox(owner, cast):
+    values = {"address": "anna@gmail.com", "password": PASSWORD}
+    answer = owner.post(reverse("admin:seedtest_seedaccount_add"), values, follow=True)
+    mailbox = models.Mailbox.objects.get()
+    assert answer.redirect_chain[0][0] == reverse("admin:seedtest_mailbox_check", args=[mailbox.public_id])
+    assert (mailbox.workspace, mailbox.host) == (cast.workspace, "imap.gmail.com")
+    assert PASSWORD not in answer.content.decode()
+
+
+def test_an_unknown_provider_is_asked_for_beside_its_field(owner):
+    values = {"address": "anna@acme.example", "password": PASSWORD}
+    answer = owner.post(reverse("admin:seedtest_seedaccount_add"), values)
+    assert "host" in answer.context["form"].errors
+    assert PASSWORD not in answer.content.decode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_csv_is_imported_whatever_the_spreadsheet_wrote(owner, cast, encoding):
+    text = "address;password\nanna@gmail.com;pässwort\nnonsense;x\n"
+    file = io.BytesIO(text.encode(encoding))
+    file.name = "seeds.csv"
+    answer = owner.post(reverse("admin:seedtest_seedaccount_import"), {"file": file})
+    report = answer.context["report"]
+    assert [(line.number, line.outcome) for line in report.lines] == [(2, "created"), (3, "error")]
+    assert cast.workspace.seed_accounts.get().mailbox.secret.reveal() == "pässwort"
+    assert "1 added, 1 needs a look" in answer.content.decode()
+    assert "pässwort" not in answer.content.decode()
+
+
+def test_an_empty_import_says_what_to_do(owner):
+    answer = owner.post(reverse("admin:seedtest_seedaccount_import"), {"text": "  "})
+    assert "Paste at least one line" in answer.content.decode()
+
+
+def test_the_check_of_a_dead_host_says_what_to_do(owner, cast, make_seed):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    mailbox = make_seed(cast.workspace, port=port, tls="none").mailbox
+    page = reverse("admin:seedtest_mailbox_check", args=[mailbox.public_id])
+    assert "Check connection" in owner.get(page).content.decode()
+    text = owner.post(page).content.decode()
+    assert "The mail server could not be reached" in text
+    assert "check host and port of the mailbox" in text
+
+
+def test_looking_at_the_check_page_signs_in_nowhere(owner, cast, make_seed, monkeypatch):
+    monkeypatch.setattr("seedtest.services.checking.ImapMailbox", None)
+    mailbox = make_seed(cast.workspace).mailbox
+    assert owner.get(reverse("admin:seedtest_mailbox_check", args=[mailbox.public_id])).status_code == 200
+
+
+def test_an_empty_password_keeps_the_stored_one_and_a_new_one_is_sealed(owner, cast, make_seed):
+    mailbox = make_seed(cast.workspace, secret=PASSWORD, state="needs_sign_in").mailbox
+    page = reverse("admin:seedtest_mailbox_change", args=[mailbox.public_id])
+    text = owner.get(page).content.decode()
+    assert PASSWORD not in text and "••••" not in text and mailbox.secret.token not in text
+    _save(owner, page, mailbox, secret="")
+    mailbox.refresh_from_db()
+    assert (mailbox.secret.reveal(), mailbox.state) == (PASSWORD, "needs_sign_in")
+    _save(owner, page, mailbox, secret="a new one")
+    mailbox.refresh_from_db()
+    assert (mailbox.secret.reveal(), mailbox.state) == ("a new one", "new")
+    _save(owner, page, mailbox, secret="", switched_off="on")
+    mailbox.refresh_from_db()
+    assert mailbox.state == "disabled"
+
+
+def _save(client, page, mailbox, **values):
+    inline = {f"folders-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
+    names = ("address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem")
+    given = {name: getattr(mailbox, name) for name in names}
+    answer = client.post(page, given | inline | values)
+    assert answer.status_code == 302, answer.context["errors"]
+
+
+def test_a_certificate_that_is_none_is_refused(owner, cast, make_seed):
+    mailbox = make_seed(cast.workspace).mailbox
+    page = reverse("admin:seedtest_mailbox_change", args=[mailbox.public_id])
+    answer = owner.post(page, {"ca_pem": "nonsense"})
+    assert "no PEM certificate" in answer.content.decode()
+
+
+def test_a_list_is_ticked_together_and_copied_with_its_version(owner, cast, make_seed):
+    seeds = [make_seed(cast.workspace, address=f"{name}@gmail.example") for name in ("anna", "ben")]
+    owner.post(reverse("admin:seedtest_seedlist_add"), {"name": "Main", "accounts": [seed.pk for seed in seeds]})
+    seed_list = cast.workspace.seed_lists.get()
+    assert (seed_list.version, seed_list.members.count()) == (2, 2)
+    text = owner.get(reverse("admin:seedtest_seedlist_export", args=[seed_list.public_id])).content.decode()
+    assert "Version 2" in text and "anna@gmail.example\nben@gmail.example" in text
+    table = owner.get(reverse("admin:seedtest_seedlist_csv", args=[seed_list.public_id]))
+    assert table["Content-Disposition"] == 'attachment; filename="main-v2.csv"'
+
+
+def test_a_name_that_is_taken_is_said_instead_of_a_crash(owner, cast):
+    for _ in range(2):
+        answer = owner.post(reverse("admin:seedtest_seedlist_add"), {"name": "Main"})
+    assert answer.status_code == 200
+    assert cast.workspace.seed_lists.count() == 1
+
+
+def test_a_new_key_is_shown_once(owner, cast):
+    values = {"name": "Build server", "scopes": ["tests:read"]}
+    answer = owner.post(reverse("admin:seedtest_apikey_add"), values)
+    key = cast.workspace.api_keys.get()
+    text = answer.context["text"]
+    assert text in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    public_id, secret = models.ApiKey.parse(text)
+    assert (public_id, key.opens_with(secret), key.scopes) == (key.public_id, True, ["tests:read"])
+    for page in ("changelist", "change"):
+        arguments = [key.public_id] if page == "change" else []
+        later = owner.get(reverse(f"admin:seedtest_apikey_{page}", args=arguments)).content.decode()
+        assert secret not in later and key.secret_sha256 not in later
+
+
+def test_a_revoked_key_stays_in_the_list(owner, cast):
+    key, _ = models.ApiKey.mint(workspace=cast.workspace, name="Old", scopes=["tests:read"])
+    owner.post(reverse("admin:seedtest_apikey_revoke", args=[key.public_id]))
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+    assert "Revoked" in owner.get(reverse("admin:seedtest_apikey_changelist")).content.decode()
+
+
+def test_the_password_of_a_sending_profile_is_write_only(owner, cast):
+    page = reverse("admin:seedtest_sendingprofile_add")
+    values = {"name": "Ours", "host": "smtp.acme.example", "port": "587", "tls": "starttls", "username": "acme"}
+    owner.post(page, values | {"secret": PASSWORD})
+    profile = cast.workspace.sending_profiles.get()
+    assert profile.password.reveal() == PASSWORD
+    change = reverse("admin:seedtest_sendingprofile_change", args=[profile.public_id])
+    assert PASSWORD not in owner.get(change).content.decode()
+    owner.post(change, values | {"secret": "", "name": "Renamed"})
+    profile.refresh_from_db()
+    assert (profile.name, profile.password.reveal()) == ("Renamed", PASSWORD)
+
+
+def test_a_schedule_shows_its_next_run_in_the_workspaces_time(owner, cast, make_seed):
+    seed_list = models.SeedList.objects.create(workspace=cast.workspace, name="Main")
+    profile = models.SendingProfile.objects.create(workspace=cast.workspace, name="Ours", host="127.0.0.1")
+    message = models.OutgoingMessage(workspace=cast.workspace, subject="Hello")
+    message.raw = b"From: a@acme.example\r\n\r\nHi"
+    message.save()
+    values = {
+        "name": "Daily", "enabled": "on", "cron": "0 9 * * *", "timezone": "Europe/Berlin", "misfire": "skip",
+        "seed_list": seed_list.pk, "sending_profile": profile.pk, "message": message.pk,
+    }  # fmt: skip
+    page = reverse("admin:seedtest_schedule_add")
+    assert "no cron" not in owner.post(page, values | {"cron": "often"}).content.decode()
+    assert not cast.workspace.schedules.exists()
+    owner.post(page, values)
+    assert cast.workspace.schedules.get().next_run_at is not None
+    assert ", 09:00 CE" in owner.get(reverse("admin:seedtest_schedule_changelist")).content.decode()
+
+
+def test_a_member_is_added_by_address_and_the_last_owner_stays(owner, cast):
+    page = reverse("admin:seedtest_membership_add")
+    owner.post(page, {"email": "new@people.example", "role": "viewer", "password": "a long password"})
+    assert models.User.objects.get(email="new@people.example").role_in(cast.workspace) == "viewer"
+    mine = models.Membership.objects.get(user=cast.owner)
+    owner.post(reverse("admin:seedtest_membership_change", args=[mine.pk]), {"role": "viewer"})
+    owner.post(reverse("admin:seedtest_membership_delete", args=[mine.pk]), {"post": "yes"})
+    assert cast.owner.role_in(cast.workspace) == "owner"
+
+
+def test_an_administrator_makes_no_owner(client, cast):
+    boss = models.User.objects.create_user("alva@people.example", "correct horse battery")
+    models.Membership.objects.create(user=boss, workspace=cast.workspace, role="admin")
+    client.force_login(boss)
+    mate = models.Membership.objects.get(user=cast.teammate)
+    client.post(reverse("admin:seedtest_membership_change", args=[mate.pk]), {"role": "owner"})
+    assert cast.teammate.role_in(cast.workspace) == "marketer"
+
+
+@pytest.mark.parametrize("kind", ["seedaccount", "sendingprofile", "apikey", "membership"])
+def test_a_marketer_leaves_the_machinery_alone(client, cast, kind):
+    client.force_login(cast.teammate)
+    assert client.get(reverse(f"admin:seedtest_{kind}_add")).status_code == 403
+
+
+def test_the_home_page_says_what_to_do_first(owner, cast, make_seed):
+    assert "Add a seed account" in owner.get("/admin/").content.decode()
+    make_seed(cast.workspace, state="needs_sign_in", state_reason="auth_failed")
+    text = owner.get("/admin/").content.decode()
+    assert "Mailboxes that need you" in text
+    assert "The login was refused" in text
+    assert "New seed test" in text
