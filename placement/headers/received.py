@@ -56,6 +56,7 @@ def boundary(
     *,
     stated: Collection[str] = (),
     own_hosts: Sequence[str] = (),
+    looks_up_names: bool = True,
     message_fields: Collection[str] = (),
 ) -> Boundary | None:
     """The Received that the receiver wrote when the message came in; None where no hop names an outside address.
@@ -63,13 +64,15 @@ def boundary(
     It is the topmost one with an external client. A client inside the receiver's own network may have a public
     address too: such a hop is passed over when its address is known to be an inner one, or when the name that the
     server itself looked up is one of `own_hosts` and the receiver states another client address (`stated`).
-    What the client called itself is never believed: everybody may say HELO mail.google.com.
+    What the client called itself is not believed, since everybody may say HELO mail.google.com, unless the
+    receiver never looks names up (Microsoft, who states the client's address in every message).
     """
     passed_over: tuple[int, Hop] | None = None
     for index, hop in _hops(headers):
         if not hop.is_external:
             continue
-        if not _inside(hop, stated, own_hosts):
+        name = hop.reverse_name if looks_up_names else hop.helo
+        if not _inside(hop, name, stated, own_hosts):
             return _at(headers, index, hop, message_fields)
         passed_over = passed_over or (index, hop)
     return _at(headers, *passed_over, message_fields) if passed_over else None
@@ -129,10 +132,10 @@ def _hops(headers: Headers) -> list[tuple[int, Hop]]:
     return [(index, parse_hop(text)) for index, text in received[:MAX_HOPS]]
 
 
-def _inside(hop: Hop, stated: Collection[str], own_hosts: Sequence[str]) -> bool:
+def _inside(hop: Hop, name: str, stated: Collection[str], own_hosts: Sequence[str]) -> bool:
     if hop.address in stated:
         return False
-    return is_inner(hop.address) or (bool(stated) and is_below(hop.reverse_name, own_hosts))
+    return is_inner(hop.address) or (bool(stated) and is_below(name, own_hosts))
 
 
 def is_below(host: str, suffixes: Sequence[str]) -> bool:

@@ -32,6 +32,7 @@ FLOORS = {
     "audit": 2,
     "classify": 3,
     "diagnosis": 3,
+    "reading": 3,
     "scan": 4,
 }
 
