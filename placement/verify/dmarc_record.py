@@ -22,7 +22,7 @@ _VALUES: Final = {
 _OTHER_TAGS: Final = frozenset({"v", "rua", "ruf", "fo"})
 #: RFC 7489 had these, RFC 9989 has not: receivers of the new standard ignore them.
 _RETIRED: Final = frozenset({"pct", "rf", "ri"})
-_VERSION: Final = re.compile(rb"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
+_VERSION: Final = re.compile(rb"[vV][ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)")
 _MAX_RECORD: Final = 8192
 
 
