@@ -68,11 +68,11 @@ class Screen:
 
     def way_in(self, url: str, email: str, password: str) -> None:
         lines = Text.assemble(
-            ("The same report in the admin:  ", "bold"), url, "\n",
+            ("\nThe same report in the admin:  ", "bold"), url, "\n",
             ("Log in as  ", "bold"), email, ("  with the password  ", "bold"), password, "\n",
             ("Ctrl-C", "bold"), " stops everything.",
         )  # fmt: skip
-        self._console.print(Panel(lines, expand=False, style="green"))
+        self._console.print(lines, soft_wrap=True)  # an address that is broken in two cannot be clicked
 
 
 class Progress:

@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 
 #: How the demo differs from production: everything is on loopback, and its providers are quick.
 PACE = 0.2
-ALLOWANCE_MINUTES = 0.5
+ALLOWANCE_MINUTES = 0.45
 POLL_THREADS = 8
 
 
