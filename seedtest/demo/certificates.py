@@ -42,9 +42,7 @@ def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     builder = _builder("Seedtest demo CA", key)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(usage, critical=True)
-    builder = builder.add_extension(
-        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-    )
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     return builder.sign(key, SHA256())
 
 

@@ -75,9 +75,7 @@ class WorldConfig(Config):
     @property
     def backend_capability(self) -> BackendCapability:
         custom = [name.encode() for name in self.provider.capabilities]
-        return BackendCapability(
-            idle=True, object_id=self.provider.has_object_ids, multi_append=False, custom=custom
-        )
+        return BackendCapability(idle=True, object_id=self.provider.has_object_ids, multi_append=False, custom=custom)
 
     @property
     def commands(self) -> Commands:

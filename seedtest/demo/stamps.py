@@ -42,12 +42,8 @@ class Arrival:
 
 def gmail(arrival: Arrival) -> list[str]:
     letter, checks = arrival.letter, arrival.checks
-    results = [
-        f"       dkim={_word(s)} header.i=@{s.domain} header.s={s.selector}" for s in checks.signatures
-    ]
-    results.append(
-        f"       spf={checks.spf} ({_google_spf(letter, checks)}) smtp.mailfrom={letter.mail_from}"
-    )
+    results = [f"       dkim={_word(s)} header.i=@{s.domain} header.s={s.selector}" for s in checks.signatures]
+    results.append(f"       spf={checks.spf} ({_google_spf(letter, checks)}) smtp.mailfrom={letter.mail_from}")
     if checks.dmarc != "none":
         results.append(f"       {_google_dmarc(checks, arrival.is_junk)}")
     return [
