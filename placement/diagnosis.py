@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from placement.vocabulary import Reason
+from placement.vocabulary import LoginProblem, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +153,92 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             what_happened="The message came, but only after the test was complete.",
             what_it_means="The result stays as it was; the late arrival is shown beside it. Recipients also waited.",
             what_next="If many seeds are late, look for throttling or greylisting in your sending log.",
+        ),
+    }
+)
+
+_NO_VERDICT = "We could not look, so this says nothing about your message. The seed is left out."
+
+#: `{provider}` is the provider's name, `{setup}` what its catalogue entry says a person has to do there.
+LOGIN_PROBLEMS: Final[Mapping[LoginProblem, Explanation]] = MappingProxyType(
+    {
+        LoginProblem.CREDENTIALS: Explanation(
+            title="{provider} refused the password",
+            what_happened="{provider} does not accept this user name and password. {setup}",
+            what_it_means=_NO_VERDICT,
+            what_next="Sign in on the provider's site to be sure of the password, then enter it here again.",
+        ),
+        LoginProblem.APP_PASSWORD: Explanation(
+            title="{provider} wants an app password",
+            what_happened="{provider} does not take the account's own password from other programs. {setup}",
+            what_it_means=_NO_VERDICT,
+            what_next="Make an app password in the account's security settings and enter it here instead.",
+        ),
+        LoginProblem.SIGN_IN_INSTEAD: Explanation(
+            title="{provider} refused the password: this provider needs sign-in",
+            what_happened="{provider} takes no passwords from mail programs any more, also no app passwords.",
+            what_it_means=_NO_VERDICT,
+            what_next="Press “Connect” on the mailbox's page and sign in there; a new password does not help.",
+        ),
+        LoginProblem.IMAP_OFF: Explanation(
+            title="IMAP seems to be switched off at {provider}",
+            what_happened="{provider} knows the account but does not let mail programs in. {setup}",
+            what_it_means=_NO_VERDICT,
+            what_next="Switch IMAP on in the account's settings. For a company account its administrator has to.",
+        ),
+        LoginProblem.WEB_LOGIN: Explanation(
+            title="{provider} wants to see a person first",
+            what_happened="{provider} found the login unusual and waits until somebody signs in with a browser.",
+            what_it_means=_NO_VERDICT,
+            what_next="Sign in on the provider's site, say that it was you, then check the connection again.",
+        ),
+        LoginProblem.TOO_MANY_LOGINS: Explanation(
+            title="{provider} has seen too many failed logins",
+            what_happened="{provider} takes no logins of this account for a while, right or wrong ones.",
+            what_it_means=_NO_VERDICT,
+            what_next="Wait an hour. Look for other programs that still use an old password of this account.",
+        ),
+        LoginProblem.NOT_SIGNED_IN: Explanation(
+            title="Nobody has signed in to {provider} yet",
+            what_happened="This mailbox is read with a sign-in at {provider}, and there has been none so far.",
+            what_it_means=_NO_VERDICT,
+            what_next="Press “Connect” on the mailbox's page and sign in as the address of this mailbox.",
+        ),
+        LoginProblem.TOKEN_REFUSED: Explanation(
+            title="{provider} did not accept the sign-in",
+            what_happened="The sign-in has expired, was withdrawn, or belongs to another account of {provider}.",
+            what_it_means=_NO_VERDICT,
+            what_next="A new one is fetched first. If it stays so, press “Connect” and sign in as this very address.",
+        ),
+        LoginProblem.WRONG_SCOPE: Explanation(
+            title="The sign-in at {provider} does not cover mail",
+            what_happened="{provider} says that the permission to read mail was not part of the sign-in.",
+            what_it_means=_NO_VERDICT,
+            what_next="Press “Connect” again and leave every box ticked on the page where the provider asks.",
+        ),
+        LoginProblem.SIGN_IN_ENDED: Explanation(
+            title="The sign-in at {provider} has ended",
+            what_happened="{provider} has ended it: a new password, a long pause, or somebody withdrew the access.",
+            what_it_means=_NO_VERDICT,
+            what_next="Press “Connect” on the mailbox's page and sign in once more; nothing else is lost.",
+        ),
+        LoginProblem.CONSENT_MISSING: Explanation(
+            title="{provider} waits for a consent",
+            what_happened="{provider} lets this program in only after a person or the administrator has agreed.",
+            what_it_means=_NO_VERDICT,
+            what_next="Press “Connect” and agree there. For a company account ask its administrator to agree first.",
+        ),
+        LoginProblem.APP_REFUSED: Explanation(
+            title="{provider} does not know this installation",
+            what_happened="The client ID or the client secret for {provider} is missing, wrong, or has expired.",
+            what_it_means=_NO_VERDICT,
+            what_next="Tell your operator: the settings OAUTH_… hold them, and docs/settings.md says how to get them.",
+        ),
+        LoginProblem.TOKEN_SERVICE_DOWN: Explanation(
+            title="The sign-in service of {provider} does not answer",
+            what_happened="{provider} gives out no fresh tokens at the moment, so we could not log in.",
+            what_it_means=_NO_VERDICT,
+            what_next="Usually it passes by itself. It is tried again soon; nobody has to sign in again.",
         ),
     }
 )

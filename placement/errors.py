@@ -1,6 +1,6 @@
 """The error tree. The error carries the decision, so that no caller parses a message.
 
-PlacementError            permanent · retry_after (seconds | None) · reason (vocabulary.Reason)
+PlacementError            permanent · retry_after (seconds | None) · reason (vocabulary.Reason) · problem (LoginProblem)
 ├── CatalogError          a provider's TOML is wrong; names the file and the field
 ├── LookupFailed          DNS cannot say for now: timeout, SERVFAIL, or a message used up its lookups
 └── MailboxError          anything between us and a mailbox; mapped at one border, `placement.mailbox`
@@ -16,7 +16,7 @@ PlacementError            permanent · retry_after (seconds | None) · reason (v
 
 from __future__ import annotations
 
-from placement.vocabulary import Reason
+from placement.vocabulary import LoginProblem, Reason
 
 
 class PlacementError(Exception):
@@ -25,6 +25,7 @@ class PlacementError(Exception):
     permanent: bool = False
     retry_after: float | None = None
     reason: Reason = Reason.NONE
+    problem: LoginProblem = LoginProblem.NONE
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -51,6 +52,7 @@ class ConnectFailed(MailboxError):
 class LoginRefused(MailboxError):
     permanent = True
     reason = Reason.AUTH_FAILED
+    problem = LoginProblem.CREDENTIALS
 
 
 class LoginUnavailable(MailboxError):

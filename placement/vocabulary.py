@@ -22,9 +22,7 @@ class Placement(StrEnum):
 
 
 #: The placements that make up n, the denominator of every rate.
-COUNTED = frozenset(
-    {Placement.INBOX, Placement.SPAM, Placement.OTHER, Placement.MISSING, Placement.REJECTED}
-)
+COUNTED = frozenset({Placement.INBOX, Placement.SPAM, Placement.OTHER, Placement.MISSING, Placement.REJECTED})
 #: The placements that say: the provider accepted the message and we saw it.
 FOUND = frozenset({Placement.INBOX, Placement.SPAM, Placement.OTHER})
 
@@ -125,6 +123,25 @@ class Reason(StrEnum):
     NOTHING_ARRIVED = "nothing_arrived"
     CANCELLED = "cancelled"
     LATE = "late"
+
+
+class LoginProblem(StrEnum):
+    """Why nobody gets into a mailbox. `placement.diagnosis.LOGIN_PROBLEMS` says each in words with what to do next."""
+
+    NONE = ""
+    CREDENTIALS = "credentials"  # refused, and nothing says more
+    APP_PASSWORD = "app_password"
+    SIGN_IN_INSTEAD = "sign_in_instead"  # the provider takes no passwords any more
+    IMAP_OFF = "imap_off"
+    WEB_LOGIN = "web_login"  # the provider wants to see a person first
+    TOO_MANY_LOGINS = "too_many_logins"
+    NOT_SIGNED_IN = "not_signed_in"  # OAuth, and nobody has connected the mailbox yet
+    TOKEN_REFUSED = "token_refused"  # expired, withdrawn, or for another account
+    WRONG_SCOPE = "wrong_scope"
+    SIGN_IN_ENDED = "sign_in_ended"  # invalid_grant: a person has to sign in again
+    CONSENT_MISSING = "consent_missing"
+    APP_REFUSED = "app_refused"  # our client id or secret
+    TOKEN_SERVICE_DOWN = "token_service_down"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from placement.mailbox.connection import Auth, Dial, Login, Tls, shared_ssl_context
+from placement.mailbox.connection import Deadline, Dial, Login, Tls, shared_ssl_context
 from placement.mailbox.contract import Answer, Fetched, FetchedBody, Mailbox, UidRange
+from placement.mailbox.sasl import Auth
 from placement.mailbox.session import ImapMailbox
 
 __all__ = [
     "Answer",
     "Auth",
+    "Deadline",
     "Dial",
     "Fetched",
     "FetchedBody",

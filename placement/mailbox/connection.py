@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, cast
@@ -20,6 +20,7 @@ import imapclient
 
 from placement.errors import ConnectFailed, DeadlineExceeded, LoginRefused, MailboxError, ProtocolError
 from placement.mailbox.faults import FOREIGN, Moment, printable, said, translate, without_secrets
+from placement.mailbox.sasl import AUTH_METHODS, Auth
 from placement.mailbox.wire import MAX_LINE, MAX_LITERAL
 
 #: Opens a TCP connection. It raises OSError or a PlacementError, nothing else.
@@ -34,12 +35,6 @@ class Tls(StrEnum):
     SSL = "ssl"
     STARTTLS = "starttls"
     NONE = "none"  # to this machine itself only: tests and the demo
-
-
-class Auth(StrEnum):
-    PASSWORD = "password"
-    XOAUTH2 = "xoauth2"
-    OAUTHBEARER = "oauthbearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,31 +283,6 @@ def _refuse_remote(sock: socket.socket) -> None:
 # --- login ----------------------------------------------------------------------------------------------
 
 
-def _password(client: Client, user: str, secret: str) -> None:
-    """LOGIN takes ASCII; anything else goes by SASL PLAIN, which is UTF-8 (RFC 4616)."""
-    if not (user + secret).isascii():
-        client.plain_login(user, secret)
-        return
-    if "LOGINDISABLED" in client.imap.capabilities:
-        raise LoginRefused("The server forbids LOGIN on this connection. Use ssl or starttls, or OAuth.")
-    client.login(client.imap._quote(user), secret)
-
-
-def _xoauth2(client: Client, user: str, secret: str) -> None:
-    client.oauth2_login(user, secret)
-
-
-def _oauthbearer(client: Client, user: str, secret: str) -> None:
-    client.oauthbearer_login(user, secret)
-
-
-AUTH_METHODS: Mapping[str, Callable[[Client, str, str], None]] = {
-    Auth.PASSWORD: _password,
-    Auth.XOAUTH2: _xoauth2,
-    Auth.OAUTHBEARER: _oauthbearer,
-}
-
-
 def connect(login: Login, connector: Connector, border: Border) -> Client:
     """A logged-in client. Raises ConnectFailed, Login…, Throttled, ProtocolError or DeadlineExceeded."""
     _refuse_impossible(login)
@@ -322,7 +292,7 @@ def connect(login: Login, connector: Connector, border: Border) -> Client:
         with border.crossing(Moment.CONNECT):
             _upgrade(client, login, connector)
         with border.crossing(Moment.LOGIN):
-            AUTH_METHODS[login.auth](client, login.user, login.secret)
+            AUTH_METHODS[login.auth](client, client.imap, login.user, login.secret)
             client.imap.logged_in()
     except BaseException:
         hang_up(client)

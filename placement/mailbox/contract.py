@@ -86,9 +86,7 @@ class Mailbox(Protocol):
         """Per query the UIDs that X-GM-RAW finds among `uids`; and what `everywhere` finds in the folder."""
         ...
 
-    def bodies(
-        self, wanted: Sequence[tuple[bytes, Collection[int]]], cap_bytes: int
-    ) -> list[Answer[FetchedBody]]: ...
+    def bodies(self, wanted: Sequence[tuple[bytes, Collection[int]]], cap_bytes: int) -> list[Answer[FetchedBody]]: ...
 
     def quota(self) -> float | None:
         """0..1, the fullest of the mailbox's limits; None where the server does not say."""

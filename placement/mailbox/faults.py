@@ -22,6 +22,7 @@ from placement.errors import (
     ProtocolError,
     Throttled,
 )
+from placement.vocabulary import LoginProblem
 
 #: What the libraries raise by design. TypeError, LookupError and AttributeError belong to them too: imaplib
 #: and imapclient index and decode what a hostile greeting or login answer holds without looking first.
@@ -81,6 +82,26 @@ SIGNS: tuple[Sign, ...] = (
     _sign(r"authenticated but not connected|server (is )?(busy|unavailable)", LoginUnavailable, Disconnected),
 )
 
+#: What else the words say about a login that did not work; the first that matches wins. All seen in the field.
+PROBLEMS: tuple[tuple[re.Pattern[str], LoginProblem], ...] = tuple(
+    (re.compile(words, re.I), problem)
+    for words, problem in (
+        (
+            r"imap (access |use |service )?(is |was )?(disabled|switched off|not (enabled|activated|allowed))|"
+            r"not enabled for imap|enable imap|service is not open|authenticated but not connected|"
+            r"protocol imap is disabled",
+            LoginProblem.IMAP_OFF,
+        ),
+        (r"application-specific password|app(lication)? password|neobhodim parol", LoginProblem.APP_PASSWORD),
+        (r"basic ?auth\w*( is)?( disabled| blocked)?|oauth2? (is )?required", LoginProblem.SIGN_IN_INSTEAD),
+        (
+            r"\[WEBALERT\b|web login required|unsafe login|log ?in via your web browser|security check",
+            LoginProblem.WEB_LOGIN,
+        ),
+        (r"too many (failed|invalid|bad|incorrect)? ?(login|auth)\w*", LoginProblem.TOO_MANY_LOGINS),
+    )
+)
+
 _MEANING: dict[type[MailboxError], str] = {
     ConnectFailed: "No session could be opened. Check host, port and TLS; it is tried again later.",
     LoginRefused: (
@@ -106,7 +127,13 @@ _BYTES_REPR = re.compile(r"""b(['"])(.*)\1""", re.S)
 def said(error: type[MailboxError], words: str, *, retry_after: float | None = None) -> MailboxError:
     """An error that quotes the server and says what its words mean."""
     quoted = f"The server said: {printable(words)}. " if words else ""
-    return error(quoted + _MEANING[error], retry_after=retry_after)
+    made = error(quoted + _MEANING[error], retry_after=retry_after)
+    made.problem = _problem(words) or made.problem
+    return made
+
+
+def _problem(words: str) -> LoginProblem:
+    return next((problem for pattern, problem in PROBLEMS if pattern.search(words)), LoginProblem.NONE)
 
 
 def read_words(words: str, moment: Moment, otherwise: type[MailboxError]) -> MailboxError:

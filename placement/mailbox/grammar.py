@@ -23,9 +23,7 @@ HEADER_CAP = 256 * 1024
 NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 
 _DEPTH = 16
-_TOKEN = re.compile(
-    rb'[ \t]+|(?P<open>\()|(?P<close>\))|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<atom>[^ \t()"]+)', re.S
-)
+_TOKEN = re.compile(rb'[ \t]+|(?P<open>\()|(?P<close>\))|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<atom>[^ \t()"]+)', re.S)
 _ESCAPE = re.compile(rb"\\(.)", re.S)
 _DATE = re.compile(
     r" ?(\d{1,2})-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)-(\d{4}) "

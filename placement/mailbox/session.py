@@ -163,9 +163,7 @@ class ImapMailbox:
         items.append(b"BODY.PEEK[HEADER]<0.%d>" % (grammar.HEADER_CAP + 1))
         return b"UID FETCH %b (%b)" % (uids, b" ".join(items))
 
-    def _headers(
-        self, visits: Sequence[Visit], allowed: Sequence[Uids], expected: int
-    ) -> list[Answer[Fetched]]:
+    def _headers(self, visits: Sequence[Visit], allowed: Sequence[Uids], expected: int) -> list[Answer[Fetched]]:
         def read(uids: Uids, replies: Sequence[Reply]) -> Iterable[Fetched]:
             items = grammar.fetched_items(_untagged(replies))
             messages = (grammar.fetched_message(uid, items[uid]) for uid in sorted(items) if uid in uids)
@@ -181,8 +179,7 @@ class ImapMailbox:
 
     def existing(self, wanted: Sequence[tuple[bytes, Uids]]) -> list[Answer[int]]:
         visits = [
-            Visit(name, tuple(b"UID SEARCH UID " + uid_set for uid_set in uid_sets(uids)))
-            for name, uids in wanted
+            Visit(name, tuple(b"UID SEARCH UID " + uid_set for uid_set in uid_sets(uids))) for name, uids in wanted
         ]
         asked = [frozenset(uids) for _, uids in wanted]
         return self._visit(visits, asked, lambda uids, replies: sorted(uids & set(_searched(replies))), 0)

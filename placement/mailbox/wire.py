@@ -133,8 +133,7 @@ _TOO_MUCH = (
 )
 _CLOSED = "The server closed the connection in mid-session. Nothing is lost: the mailbox is read again later."
 _NOT_IMAP = (
-    "The server answered {line!r}, which is not IMAP. Nothing of this session is kept; check host and port "
-    "if it stays."
+    "The server answered {line!r}, which is not IMAP. Nothing of this session is kept; check host and port if it stays."
 )
 
 

@@ -6,8 +6,8 @@ from dataclasses import astuple
 
 import pytest
 
-from placement.diagnosis import REASONS
-from placement.vocabulary import Reason
+from placement.diagnosis import LOGIN_PROBLEMS, REASONS
+from placement.vocabulary import LoginProblem, Reason
 
 JARGON = ("IMAP UID", "EXAMINE", "UIDVALIDITY", "traceback", "exception", "None")
 
@@ -27,3 +27,16 @@ def test_it_says_what_happened_what_it_means_and_what_to_do(reason: Reason):
 def test_no_two_reasons_read_alike():
     assert len({one.title for one in REASONS.values()}) == len(REASONS)
     assert len({one.what_happened for one in REASONS.values()}) == len(REASONS)
+
+
+def test_no_login_problem_is_without_an_explanation():
+    assert set(LOGIN_PROBLEMS) == set(LoginProblem) - {LoginProblem.NONE}
+
+
+@pytest.mark.parametrize("problem", LOGIN_PROBLEMS, ids=lambda problem: problem.name.lower())
+def test_a_login_problem_names_the_provider_and_says_what_to_do(problem: LoginProblem):
+    texts = [text.format(provider="Outlook.com", setup="Switch IMAP on.") for text in astuple(LOGIN_PROBLEMS[problem])]
+    title, *sentences = texts
+    assert "Outlook.com" in title and not title.endswith(".")
+    assert all(len(sentence) >= 40 and sentence.endswith(".") for sentence in sentences)
+    assert not [word for word in JARGON for text in texts if word in text]
