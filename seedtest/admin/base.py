@@ -119,6 +119,8 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
         text = str(object_id)
         if text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS:
             return Q(pk=int(text))
+        if not text.isprintable():  # PostgreSQL refuses a NUL with an error
+            return Q(pk__in=[])
         return Q(public_id=text) if _has_field(self.model, "public_id") else Q(pk__in=[])
 
     def workspace_of(self, row: Any) -> Workspace | None:

@@ -29,9 +29,14 @@ from seedtest.templatetags.seedtest_pages import when
 _ROLES_TO_SET = (FolderRole.INBOX, FolderRole.JUNK, FolderRole.CATEGORY, FolderRole.OTHER, FolderRole.TRASH)
 
 
+_NOT_READ = (MailboxState.DISABLED, MailboxState.QUARANTINED)
+
+
 class MailboxForm(SecretForm):
     secret_name = "secret"
-    switched_off = forms.BooleanField(required=False, help_text="A mailbox that is switched off is not read.")
+    switched_off = forms.BooleanField(
+        required=False, label="Not read", help_text="Switched off or set aside. Untick it to read the mailbox again."
+    )
 
     class Meta:
         model = Mailbox
@@ -39,7 +44,7 @@ class MailboxForm(SecretForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["switched_off"] = self.instance.state == MailboxState.DISABLED
+        self.initial["switched_off"] = self.instance.state in _NOT_READ
         if "provider" in self.fields:
             self.fields["provider"].choices = provider_choices()
 
@@ -47,11 +52,12 @@ class MailboxForm(SecretForm):
         return clean_pem(self.cleaned_data["ca_pem"])
 
     def save(self, commit: bool = True) -> Mailbox:
-        off, was_off = self.cleaned_data["switched_off"], self.instance.state == MailboxState.DISABLED
-        if off:
+        off, was_off = self.cleaned_data["switched_off"], self.instance.state in _NOT_READ
+        if off and not was_off:
             self.instance.state = MailboxState.DISABLED
-        elif was_off or self.cleaned_data.get("secret"):
-            self.instance.state, self.instance.backoff_until = MailboxState.NEW, None
+        elif not off and (was_off or self.cleaned_data.get("secret")):
+            self.instance.state, self.instance.state_reason = MailboxState.NEW, ""
+            self.instance.backoff_until, self.instance.attempts = None, 0
         return super().save(commit)
 
 
@@ -166,7 +172,7 @@ class MailboxAdmin(WorkspaceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
         # Only what the form changes: a worker writes the other columns of this row at any moment.
-        fields = [*MailboxForm.Meta.fields, "state", "backoff_until"]
+        fields = [*MailboxForm.Meta.fields, "state", "state_reason", "backoff_until", "attempts"]
         if form.cleaned_data.get("secret"):
             fields.append("secret")
         obj.save(update_fields=fields)

@@ -87,7 +87,7 @@ class NewTestForm(forms.Form):
         SendingProfile.objects.none(), required=False, label="Send through", empty_label="Choose a sending profile"
     )
     message = forms.ModelChoiceField(
-        OutgoingMessage.objects.none(), required=False, label="Message", empty_label="A new one, given below"
+        OutgoingMessage.objects.none(), required=False, label="Which message", empty_label="A new one, given below"
     )
     source = MessageField(required=False)
 

@@ -128,6 +128,7 @@ class SeedTestAdmin(WorkspaceAdmin):
             "awaited": result_page.awaited(test, report),
             "bar": result_page.bar(report.totals.counts),
             "counts": [(words.PLACEMENTS[one.placement], one) for one in result_page.bar(report.totals.counts)],
+            "counted": bool(report.totals.counts.n) or not test.is_open,
             "providers": result_page.provider_lines(report),
             "seeds": lines,
             "moments": result_page.moments(test, report),
@@ -146,7 +147,7 @@ class SeedTestAdmin(WorkspaceAdmin):
     def evidence_view(self, request: HttpRequest, object_id: str, result_id: str) -> HttpResponse:
         """The header block of one seed's message; only of mailboxes that nobody else uses."""
         test = self.get_object(request, object_id)
-        result = test.results.filter(public_id=result_id).first()
+        result = next((one for one in test.results.all() if one.public_id == result_id), None)
         if result is None or result.public_id in result_page.shared_results(test):
             raise Http404("There is no evidence here.")
         return self.page(request, "evidence.html", "Evidence", result=result, headers=result_page.header_lines(result))

@@ -237,14 +237,17 @@ def _state(mailbox: Mailbox, report: ConnectionReport, now: datetime) -> dict[st
         found = {"last_good_poll_at": now, "fail_count": 0, "attempts": 0, "next_poll_at": now}
         return _kept_off(mailbox, {"state": state, "state_reason": reason, "state_detail": detail, **facts, **found})
     lost = report.reason in (Reason.AUTH_FAILED, Reason.SECRET_UNREADABLE)
+    # That the server is down today does not make a refused password good.
+    lost = lost or mailbox.state == MailboxState.NEEDS_SIGN_IN
     state = MailboxState.NEEDS_SIGN_IN if lost else MailboxState.DEGRADED
     values = {"state": state, "state_reason": reason, "state_detail": detail, "last_failed_poll_at": now}
     return _kept_off(mailbox, values)
 
 
 def _kept_off(mailbox: Mailbox, values: dict[str, object]) -> dict[str, object]:
-    # A check does not switch a mailbox on again that a person switched off.
-    return {**values, "state": mailbox.state} if mailbox.state == MailboxState.DISABLED else values
+    # A check reads folder names only: it puts nothing back to work that was switched off or set aside.
+    off = mailbox.state in (MailboxState.DISABLED, MailboxState.QUARANTINED)
+    return {**values, "state": mailbox.state, "state_reason": mailbox.state_reason} if off else values
 
 
 def _save_folders(mailbox: Mailbox, look: _Look, now: datetime) -> None:

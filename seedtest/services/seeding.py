@@ -60,9 +60,10 @@ def recognise(address: str) -> Server:
 def setup_hint(provider_id: str) -> str:
     """What a person has to do at the provider before we can sign in; "" for an unknown provider."""
     try:
-        return providers.get(provider_id).auth.setup
+        setup = providers.get(provider_id).auth.setup
     except CatalogError:
         return ""
+    return setup[:1].upper() + setup[1:]
 
 
 def add_seed(

@@ -144,6 +144,17 @@ def test_a_viewer_reads_everything_and_changes_nothing(client, rows, viewer):
         assert model.objects.get().name.startswith("Sesame")
 
 
+def test_a_viewer_opens_every_page_and_no_secret_is_on_it(client, rows, viewer):
+    client.force_login(viewer)
+    shown = 0
+    for name, address, _ in _addresses(rows):
+        answer = client.get(address)
+        assert answer.status_code in (200, 302, 403, 404, 405), name
+        shown += answer.status_code == 200
+        assert "mailbox password" not in answer.content.decode(), name
+    assert shown > 25
+
+
 def test_a_viewer_may_look_at_the_lists(client, rows, viewer):
     client.force_login(viewer)
     for kind in ("seedtest", "seedaccount", "seedlist", "mailbox", "stream", "schedule", "sendingprofile", "arrival"):

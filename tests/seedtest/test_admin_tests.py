@@ -206,6 +206,14 @@ def test_cancel_and_look_again_ask_for_a_post(marketer, cast, make_test):
     assert test.status == "cancelled"
 
 
+def test_only_an_administrator_deletes_a_test(marketer, cast, measured):
+    page = _page(measured, "delete")
+    assert marketer.post(page, {"post": "yes"}).status_code == 403
+    marketer.force_login(cast.owner)
+    assert marketer.post(page, {"post": "yes"}).status_code == 302
+    assert not models.SeedTest.objects.exists()
+
+
 def test_the_addresses_can_be_downloaded(marketer, cast, make_test):
     test = make_test(cast.workspace, list(cast.workspace.seed_accounts.all()))
     answer = marketer.get(_page(test, "seeds"))

@@ -104,11 +104,12 @@ def test_a_mailbox_that_is_being_read_is_left_alone(check, cast, make_seed, now)
     assert Mailbox.objects.get().lease_owner == "worker"
 
 
-def test_a_mailbox_that_was_switched_off_stays_off(check):
+@pytest.mark.parametrize("state", ["disabled", "quarantined"])
+def test_a_check_puts_nothing_back_to_work(check, state):
     with ScriptedImapServer(INBOX, JUNK, capabilities=DOVECOT) as server:
-        report, mailbox = check(server, state="disabled")
+        report, mailbox = check(server, state=state)
     assert report.ok
-    assert mailbox.state == "disabled"
+    assert mailbox.state == state
 
 
 def test_a_secret_sealed_with_a_lost_key_is_a_report(check):
