@@ -1,5 +1,6 @@
 """Rows, constraints and querysets. Only `services` writes them."""
 
+from seedtest.models.evidence import RawMessage, Verification
 from seedtest.models.events import Event, IdempotencyKey, TickLease
 from seedtest.models.mailboxes import (
     Arrival,
@@ -17,6 +18,7 @@ from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
 
 __all__ = [
     "ApiKey", "Arrival", "Event", "Evidence", "FolderCursor", "IdempotencyKey", "Mailbox", "Marker", "Membership",
-    "Outbound", "OutgoingMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedList", "SeedListMember",
-    "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Workspace",
+    "Outbound", "OutgoingMessage", "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedList",
+    "SeedListMember", "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Verification",
+    "Workspace",
 ]  # fmt: skip

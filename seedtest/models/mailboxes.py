@@ -90,6 +90,10 @@ class Mailbox(models.Model):
     auth_kind = models.CharField("sign-in", max_length=12, choices=AuthKind.choices, default=AuthKind.PASSWORD)
     secret = SealedField("password", blank=True)
     purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.SEED)
+    authserv_ids = models.CharField(
+        "names in Authentication-Results", max_length=500, blank=True,
+        help_text="Only for servers of your own: the names they write as the first word of that header, with commas.",
+    )  # fmt: skip
 
     state = models.CharField(max_length=16, choices=MailboxState.choices, default=MailboxState.NEW)
     state_reason = models.CharField(max_length=32, blank=True, choices=[(r.value, r.value) for r in Reason if r])

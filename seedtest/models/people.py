@@ -12,11 +12,16 @@ from typing import Any
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.timezone import now
 
 from seedtest.models.base import PublicIdField
+
+
+#: Largest part of one message that a workspace may have kept.
+MAX_RAW_KB = 10 * 1024
 
 
 def validate_timezone(value: str) -> None:
@@ -84,6 +89,17 @@ class Workspace(models.Model):
     public_id = PublicIdField(prefix="wsp")
     name = models.CharField(max_length=120)
     timezone = models.CharField(max_length=64, default="UTC", validators=[validate_timezone])
+    keep_raw = models.BooleanField(
+        "keep whole messages", default=False,
+        help_text="Else only the headers are kept. Never in mailboxes that other workspaces use too.",
+    )  # fmt: skip
+    raw_max_kb = models.PositiveIntegerField(
+        "at most, in KB", default=512, validators=[MinValueValidator(1), MaxValueValidator(MAX_RAW_KB)],
+        help_text="Of each message. What is longer is cut off there.",
+    )  # fmt: skip
+    raw_retention_days = models.PositiveIntegerField(
+        "kept for days", default=30, validators=[MinValueValidator(1), MaxValueValidator(3650)]
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:

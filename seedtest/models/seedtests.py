@@ -200,6 +200,8 @@ class SeedResult(models.Model):
     first_placement = models.CharField(max_length=10, blank=True)
     current_placement = models.CharField(max_length=10, blank=True)
     moved_at = models.DateTimeField(null=True, blank=True)
+    stated_folder = models.CharField(max_length=8, blank=True)  # inbox | junk | custom: on arrival, by the provider
+    stated_line = models.TextField(blank=True)  # the header that says so
     late_at = models.DateTimeField(null=True, blank=True)
     gone_at = models.DateTimeField(null=True, blank=True)
     dispatch = models.CharField(max_length=12, choices=Dispatch.choices, default=Dispatch.UNKNOWN)
