@@ -1,7 +1,7 @@
 """Rows, constraints and querysets. Only `services` writes them."""
 
-from seedtest.models.evidence import RawMessage, Verification
 from seedtest.models.events import Event, IdempotencyKey, TickLease
+from seedtest.models.evidence import RawMessage, Verification
 from seedtest.models.mailboxes import (
     Arrival,
     Evidence,
@@ -15,10 +15,11 @@ from seedtest.models.people import ApiKey, Membership, User, Workspace
 from seedtest.models.schedules import Schedule
 from seedtest.models.seedtests import Marker, ReceivedMessage, SeedResult, SeedTest, Stream
 from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
+from seedtest.models.signing_in import OAuthCredential, OAuthFlow, ProviderPace
 
 __all__ = [
     "ApiKey", "Arrival", "Event", "Evidence", "FolderCursor", "IdempotencyKey", "Mailbox", "Marker", "Membership",
-    "Outbound", "OutgoingMessage", "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedList",
-    "SeedListMember", "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Verification",
-    "Workspace",
+    "OAuthCredential", "OAuthFlow", "Outbound", "OutgoingMessage", "ProviderPace", "RawMessage", "ReceivedMessage",
+    "Schedule", "SeedAccount", "SeedList", "SeedListMember", "SeedResult", "SeedTest", "SendingProfile", "Stream",
+    "TickLease", "User", "Verification", "Workspace",
 ]  # fmt: skip

@@ -19,7 +19,6 @@ from django.utils.timezone import now
 
 from seedtest.models.base import PublicIdField
 
-
 #: Largest part of one message that a workspace may have kept.
 MAX_RAW_KB = 10 * 1024
 
