@@ -37,6 +37,8 @@ _WORDS: Final[Mapping[str, Answer]] = MappingProxyType(
         "success": Answer.PASS,  # old Yahoo
         "skipped": Answer.NONE,  # BIMI
         "declined": Answer.NONE,  # BIMI
+        "tempfail": Answer.TEMPERROR,  # Posteo
+        "permfail": Answer.PERMERROR,
         "temperr": Answer.TEMPERROR,
         "permerr": Answer.PERMERROR,
     }

@@ -78,4 +78,5 @@ def _result(statement: Statement, line: str, sender: str) -> AuthResult:
 
 
 def _domain(value: str) -> str:
-    return normal_domain(value.strip("<>").rpartition("@")[2])
+    """Microsoft writes header.d=none where nothing is signed."""
+    return "" if value.lower() == "none" else normal_domain(value.strip("<>").rpartition("@")[2])

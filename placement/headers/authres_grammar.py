@@ -196,7 +196,7 @@ def _faults(
     text: str,
     all_tokens: Sequence[Token],
     authserv_id: str,
-    read: Iterable[tuple[Sequence[Token], Statement | None]],
+    read: Sequence[tuple[Sequence[Token], Statement | None]],
 ) -> Iterator[str]:
     if len(value) > MAX_VALUE:
         yield f"It is longer than {MAX_VALUE} characters; the rest was not read."
@@ -206,6 +206,8 @@ def _faults(
         yield "A comment is opened and never closed."
     if all_tokens and all_tokens[-1].kind == "quoted" and not _closed(text[all_tokens[-1].start :]):
         yield "A quoted text is opened and never closed."
+    if authserv_id not in {"", "?"} and not read:
+        yield "It names a server and states no result."
     for part, statement in read:
         if statement is None and not _says_none(part) and any(token.kind != "comment" for token in part):
             yield f"{text[part[0].start : part[-1].end][:_MAX_QUOTED]!r} is no result of a method."

@@ -14,10 +14,14 @@ from placement.headers import Headers
 from placement.headers.authentication_results import read
 from placement.headers.authres_grammar import parse_value
 from placement.headers.encoded_words import decode_words
+from placement.headers.hops import parse_hop
 from placement.headers.identity import first_address
 from placement.headers.received import sending_ip
+from placement.headers.spam_verdicts import FAMILIES
 from placement.marker import RuleBook, keys, recognise_body
 from placement.message_body import visible_html
+from placement.providers import get
+from placement.reading import read as read_everything
 from placement.vocabulary import MarkerKind, MarkerRule
 
 BOOK = RuleBook.of([MarkerRule(1, MarkerKind.TOKEN, "a" * 26, in_body=True)])
@@ -32,6 +36,14 @@ def authenticate(text: str) -> object:
 
 def body(head: bytes) -> Callable[[str], object]:
     return lambda text: recognise_body(text.encode(), head, BOOK)
+
+
+def everything(text: str) -> object:
+    return read_everything(text.encode(), get("outlook_com"))
+
+
+def every_verdict(value: str) -> object:
+    return [reader(value) for family in FAMILIES for reader in family.headers.values()]
 
 
 READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
@@ -54,6 +66,19 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         lambda text: keys(Headers.parse(b"To: " + text.encode())),
         ["a" * 26 + "@", "+" + "a" * 26, "Received: x for <a@b>\n", "\nFeedback-ID: 1"],
     ),
+    "hops": (parse_hop, ["(", "from ", "a [", "; ", "with TLS1_", "helo=", "(HELO ", "a.[1.2.3.4]"]),
+    "everything": (
+        everything,
+        [
+            "Received: from a (b [192.0.2.1]) by c; 1\n",
+            "ARC-Seal: i=1; d=a\nARC-Authentication-Results: i=1; (\n",
+            "Authentication-Results: spf=pass (sender IP is 192.0.2.1)\n",
+            "Received-SPF: pass (a: b) client-ip=\n",
+            "X-Forefront-Antispam-Report: CIP:1;SCL:9;\n",
+            "List-Unsubscribe: <<https://a>\n",
+        ],
+    ),
+    "every verdict": (every_verdict, ["tests=A,", "A(1.0)", "a:", "RULE 1.5 ", "=;", "False [", "score=", "9", "("]),
     "names": (lambda text: decode_name(text.encode()), ["&", "&-", "&AOk-", "&AAAAAAA", "-"]),
     "html": (
         visible_html,

@@ -13,7 +13,7 @@ _CMAE: Final = Number(spam_from=100, threshold_known=False)
 FAMILY: Final = Family(
     id="cloudmark",
     name="Cloudmark (Ziggo, KPN, Bluewin, Libero, Rackspace)",
-    sources=("samples", "hdr-scan", "memory"),
+    sources=("samples", "hdr-scan"),
     headers={
         "X-CMAE-Score": _CMAE,
         "X-CMAE-Analysis": _OPAQUE,

@@ -13,7 +13,7 @@ _OPAQUE: Final = Opaque()
 FAMILY: Final = Family(
     id="fastmail",
     name="Fastmail",
-    sources=("samples", "memory"),
+    sources=("samples",),
     headers={
         # The account moves mail from its own threshold on; 5 is the default.
         "X-Spam-score": Number(spam_from=5),

@@ -19,7 +19,7 @@ _ACTION: Final = Word(
 FAMILY: Final = Family(
     id="icloud",
     name="iCloud Mail",
-    sources=("hdr-scan", "dkimchecks", "memory"),
+    sources=("hdr-scan", "dkimchecks"),
     headers={
         "X-Apple-MoveToFolder": _MOVE,
         "X-Apple-Action": _ACTION,

@@ -12,7 +12,7 @@ _OPAQUE: Final = Opaque()
 FAMILY: Final = Family(
     id="mimecast",
     name="Mimecast",
-    sources=("decode-spam", "memory"),
+    sources=("decode-spam",),
     headers={
         # Held by a policy of the customer, about 5 to 7: no threshold to go by.
         "X-Mimecast-Spam-Score": Number(),

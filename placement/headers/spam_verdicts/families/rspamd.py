@@ -41,7 +41,7 @@ def result(value: str) -> Reading:
 FAMILY: Final = Family(
     id="rspamd",
     name="Rspamd",
-    sources=("decode-spam", "samples", "memory"),
+    sources=("decode-spam", "samples"),
     place=Place.END,
     headers={
         "X-Spamd-Result": result,

@@ -46,7 +46,7 @@ def _hits(text: str) -> Iterator[Hit]:
 FAMILY: Final = Family(
     id="spamassassin",
     name="SpamAssassin",
-    sources=("decode-spam", "samples", "memory"),
+    sources=("decode-spam", "samples"),
     place=Place.END,
     headers={
         "X-Spam-Status": status,

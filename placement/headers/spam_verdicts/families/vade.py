@@ -34,7 +34,7 @@ _STATE: Final = {
 FAMILY: Final = Family(
     id="vade",
     name="Vade (Orange, LaPoste, Comcast, BT, Telstra, OVH)",
-    sources=("hdr-scan", "memory"),
+    sources=("hdr-scan",),
     headers={
         "X-me-spamlevel": Word(_LEVEL),
         "X-me-spamrating": Number(),

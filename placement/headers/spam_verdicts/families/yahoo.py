@@ -21,7 +21,7 @@ def filtered_bulk(value: str) -> Reading:
 FAMILY: Final = Family(
     id="yahoo",
     name="Yahoo platform",
-    sources=("samples", "hdr-scan", "memory"),
+    sources=("samples", "hdr-scan"),
     # Yahoo stamps the client's address into a hop above the one that took the message in.
     place=Place.BELOW,
     headers={
