@@ -35,9 +35,12 @@ class Mark:
     pid: int
     born: str
 
-    @property
-    def is_ours(self) -> bool:
-        return bool(self.born) and born(self.pid) == self.born
+    def has_ended(self) -> bool:
+        return not self.born or born(self.pid) != self.born
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def born(pid: int) -> str:
@@ -46,7 +49,7 @@ def born(pid: int) -> str:
         with contextlib.suppress(OSError):
             # The name in brackets may hold anything, so the fields are counted from its end: state is 0, start is 19.
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return "" if fields[0] == "Z" else fields[19]
+            return "" if fields[0] == "Z" else f"{_boot()}:{fields[19]}"
         return ""
     asked = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return asked.stdout.strip()
@@ -77,7 +80,6 @@ class Child:
     def name(self) -> str:
         return self.mark.name
 
-    @property
     def has_ended(self) -> bool:
         return self.process.poll() is not None
 
@@ -104,9 +106,9 @@ class Family:
 
     def clear_stale(self) -> list[str]:
         """Stop what a crashed run left behind; returns the names. Nothing else is touched."""
-        stale = [mark for mark in self._read_ledger() if mark.is_ours]
+        stale = [mark for mark in self._read_ledger() if not mark.has_ended()]
         for mark in reversed(stale):
-            _stop(mark.pid, lambda mark=mark: not mark.is_ours)
+            _stop(mark.pid, mark.has_ended)
         self._ledger.unlink(missing_ok=True)
         return [mark.name for mark in stale]
 
@@ -128,7 +130,7 @@ class Family:
         try:
             printed, _ = process.communicate(given)
         except BaseException:
-            _stop(process.pid, lambda: child.has_ended)
+            _stop(process.pid, child.has_ended)
             raise
         if process.returncode:
             raise child.failure(f"failed with status {process.returncode}")
@@ -168,7 +170,7 @@ class Family:
     def check(self) -> None:
         """Raises ChildFailed when one has ended."""
         for child in self._children:
-            if child.has_ended:
+            if child.has_ended():
                 raise child.failure(f"ended by itself with status {child.process.returncode}")
 
     def wait_for(self, child: Child, answer: Callable[[], T | None], *, seconds: float) -> T:
@@ -186,9 +188,9 @@ class Family:
         while self._generations:
             generation = self._generations.pop()
             for child in reversed(generation):
-                _ask_to_end(child.process.pid, lambda child=child: child.has_ended)
+                _ask_to_end(child.process.pid, child.has_ended)
             for child in reversed(generation):
-                _see_the_end(child.process.pid, lambda child=child: child.has_ended)
+                _see_the_end(child.process.pid, child.has_ended)
         self._ledger.unlink(missing_ok=True)
 
     def _read_ledger(self) -> list[Mark]:

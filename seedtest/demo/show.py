@@ -95,11 +95,10 @@ def _columns(rows: Iterable[Body], *, waiting: bool) -> list[str]:
     return [name for name in COLOURS if name in ALWAYS or name in seen or (waiting and name == "waiting")]
 
 
-def _narrow(**words: str) -> Table:
+def _narrow(title: str | None = None) -> Table:
     """Without lines, so that ten columns fit 80 characters."""
-    return Table(
-        box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold underline", title_justify="left", **words
-    )
+    style = "bold underline"
+    return Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style=style, title=title, title_justify="left")
 
 
 def _progress_table(rows: list[Body]) -> Table:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +21,9 @@ from seedtest.services import outgoing
 
 #: Far beyond what it takes (a minute): a machine that needs longer has another problem.
 PATIENCE_SECONDS = 240.0
+#: Answers that mean "not now": the same key is at work, too many requests, the database is busy.
+TRY_AGAIN = frozenset({409, 429, 503})
+BUSY_TRIES = 10
 Body = dict[str, Any]
 
 
@@ -28,6 +33,10 @@ class NoMessage(Exception):
 
 class Refused(Exception):
     """The service did not do what was asked. The text holds its own words."""
+
+
+class Busy(Refused):
+    """The service asks to try again, or could not be reached just now."""
 
 
 class NotCompleted(Exception):
@@ -50,26 +59,38 @@ class Api:
     url: str
     key: str = field(repr=False)
 
-    def call(self, method: str, path: str, body: Body | None = None) -> Body:
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/api/v1{path}", data=data, method=method, headers=headers)
+    def get(self, path: str) -> Body:
+        return self._answer(urllib.request.Request(f"{self.url}/api/v1{path}", headers=self._headers()))
+
+    def post(self, path: str, body: Body, *, once: str) -> Body:
+        """`once` makes it safe to try again: the service answers a repeated key with its first answer."""
+        headers = self._headers() | {"Content-Type": "application/json", "Idempotency-Key": once}
+        data = json.dumps(body).encode()
+        return self._answer(urllib.request.Request(f"{self.url}/api/v1{path}", data=data, headers=headers))
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def _answer(self, request: urllib.request.Request) -> Body:
         try:
             with DIRECT.open(request, timeout=30) as answer:
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             with error:
-                raise Refused(_words(method, path, error)) from error
+                kind = Busy if error.code in TRY_AGAIN else Refused
+                raise kind(_words(request, error)) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise Busy(f"{request.full_url} could not be asked: {error}") from error
 
 
-def _words(method: str, path: str, error: urllib.error.HTTPError) -> str:
+def _words(request: urllib.request.Request, error: urllib.error.HTTPError) -> str:
     try:
         problem = json.loads(error.read())
         details = [f"{one['pointer']}: {one['detail']}" for one in problem.get("errors", [])]
         told = " ".join([str(problem.get("detail", "")), *details])
     except (ValueError, KeyError, TypeError):
         told = "without a reason that can be read"
-    return f"{method} {path} was answered {error.code}: {told.strip()}"
+    return f"{request.get_method()} {request.selector} was answered {error.code}: {told.strip()}"
 
 
 def read_letter(eml: str) -> Letter:
@@ -112,14 +133,26 @@ def open_test(stage: Stage, api: Api, letter: Letter) -> Body:
     }
     if letter.return_path == cast.OWN_RETURN_PATH:
         wish["stream"] = stage.cast.stream
-    return api.call("POST", "/tests", wish)
+    key = str(uuid.uuid4())
+    return _patiently(stage, lambda: api.post("/tests", wish, once=key))
+
+
+def _patiently(stage: Stage, ask: Callable[[], Body]) -> Body:
+    """Ask again while the service is busy, but not when a part of it has ended."""
+    for _attempt in range(BUSY_TRIES):
+        try:
+            return ask()
+        except Busy:
+            stage.family.check()
+            time.sleep(1)
+    return ask()
 
 
 def follow(stage: Stage, api: Api, test_id: str, show: Callable[[Body], None]) -> Body:
     """Ask until the test has ended; `show` gets every answer. Raises NotCompleted, ChildFailed."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
-        body = api.call("GET", f"/tests/{test_id}")
+        body = _patiently(stage, lambda: api.get(f"/tests/{test_id}"))
         show(body)
         if body["status"] in ("complete", "inconclusive", "cancelled"):
             return body
