@@ -67,7 +67,7 @@ class DnsResolver:
         except dns.exception.DNSException:
             return []  # too long, an empty label: no such name can exist
         try:
-            answer = self._resolver.resolve(asked, kind, search=False)
+            answer = self._resolver.resolve(asked, kind)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except dns.exception.Timeout as error:

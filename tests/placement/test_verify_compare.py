@@ -78,6 +78,11 @@ def test_gmail_s_neutral_for_a_broken_body_agrees_with_a_failure():
     assert [one.code for one in compare(ours(dkim=(signature(Outcome.PASS),)), theirs)] == ["dkim_differs"]
 
 
+def test_a_signature_that_we_cannot_even_read_differs_from_a_pass():
+    theirs = Authentication(dkim=(said("dkim", "pass", "sender.example"),))
+    assert [one.code for one in compare(ours(dkim=(signature(Outcome.NEUTRAL),)), theirs)] == ["dkim_differs"]
+
+
 def test_signatures_are_compared_by_domain_and_selector():
     checks = (signature(Outcome.PASS), signature(Outcome.FAIL, selector="s2"), signature(Outcome.FAIL, "esp.example"))
     theirs = (

@@ -70,6 +70,12 @@ def test_strict_alignment_wants_the_same_domain():
     assert checked(zone, spf=sent_by("news.sender.example")).outcome is Outcome.PASS
 
 
+def test_each_way_is_as_strict_as_its_own_tag():
+    zone = dns(**{"sender.example": "v=DMARC1; p=reject; adkim=s; aspf=r"})
+    assert checked(zone, dkim=[signed_by("sender.example")]).outcome is Outcome.FAIL
+    assert checked(zone, spf=sent_by("sender.example")).outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize(
     ("author", "record", "policy"),
     [

@@ -82,6 +82,13 @@ def test_mail_signed_by_the_mail_service_alone_is_told_to_the_sender():
     assert "esp.example" in told.says and "sender.example" in told.says and told.fix
 
 
+def test_a_second_signature_of_the_mail_service_is_no_fault():
+    zone = dns(**{**WORLD, "s1._domainkey.esp.example": [record()]})
+    found = checked(by_hand(by_hand(), domain="esp.example"), zone)
+    assert [(one.domain, one.aligned) for one in found.dkim] == [("esp.example", False), ("sender.example", True)]
+    assert found.findings == ()
+
+
 @pytest.mark.parametrize(
     ("message", "code"),
     [

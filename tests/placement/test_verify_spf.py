@@ -91,9 +91,26 @@ def test_a_record_that_sends_us_round_in_circles_ends():
     assert len(dns.asked) < 30
 
 
-@pytest.mark.parametrize("term", ["a:" + "a" * 60_000, "exists:%{i" * 9_000, "a:" + ".x" * 30_000, "-" * 60_000])
+@pytest.mark.parametrize(
+    "term", ["a:x." + "a" * 60_000 + "!", "exists:%{i" * 9_000, "a:" + ".x" * 30_000, "-" * 60_000]
+)
 def test_a_monstrous_record_is_refused_before_it_is_parsed(term: str):
-    assert checked(published(f"v=spf1 {term} -all")).outcome is Outcome.PERMERROR
+    """pyspf's patterns would take quadratic time over the first of these."""
+    found = checked(published(f"v=spf1 {term} -all"))
+    assert found.outcome is Outcome.PERMERROR
+    assert "longer than an SPF record can be" in found.says
+
+
+def test_a_term_just_below_the_cap_is_read():
+    assert checked(published(f"v=spf1 exists:{'%{i}.' * 80}example -all")).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("down", ["7.2.0.192.in-addr.arpa", "mail.sender.example"])
+def test_dns_that_fails_within_ptr_is_no_match_and_no_error(down: str):
+    names = {"7.2.0.192.in-addr.arpa": {"PTR": ["mail.sender.example"]}, "mail.sender.example": {"A": ["192.0.2.7"]}}
+    dns = published("v=spf1 ptr -all", **names)
+    assert checked(dns).outcome is Outcome.PASS
+    assert checked(FakeDns(dns.records, down=[down])).outcome is Outcome.FAIL
 
 
 def test_the_time_macro_is_the_time_it_was_told():
