@@ -166,7 +166,7 @@ LOGIN_PROBLEMS: Final[Mapping[LoginProblem, Explanation]] = MappingProxyType(
             title="{provider} refused the password",
             what_happened="{provider} does not accept this user name and password. {setup}",
             what_it_means=_NO_VERDICT,
-            what_next="Sign in on the provider's site to be sure of the password, then enter it here again.",
+            what_next="Sign in on the provider's site to be sure of it. Many providers want an app password here.",
         ),
         LoginProblem.APP_PASSWORD: Explanation(
             title="{provider} wants an app password",

@@ -13,8 +13,7 @@ from django.utils.html import format_html
 from unfold.decorators import action, display
 
 from placement import providers
-from placement.diagnosis import REASONS
-from placement.vocabulary import FolderRole, Reason, RoleSource
+from placement.vocabulary import FolderRole, RoleSource
 from seedtest.admin import tenancy, words
 from seedtest.admin.badges import badge
 from seedtest.admin.base import ScopedInline, WorkspaceAdmin
@@ -22,7 +21,7 @@ from seedtest.admin.sending import SecretForm, clean_pem
 from seedtest.models import FolderCursor, Mailbox
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import checking, waking
+from seedtest.services import backing_off, checking, states, waking
 from seedtest.templatetags.seedtest_pages import when
 
 #: What a person may say a folder is for; the rest is the server's business.
@@ -58,6 +57,8 @@ class MailboxForm(SecretForm):
         elif not off and (was_off or self.cleaned_data.get("secret")):
             self.instance.state, self.instance.state_reason = MailboxState.NEW, ""
             self.instance.backoff_until, self.instance.attempts = None, 0
+            # At once, unless the account has seen as many refused logins as it bears.
+            self.instance.auth_backoff_until = backing_off.login_allowed_at(self.instance, db_now())
         return super().save(commit)
 
 
@@ -127,7 +128,7 @@ class MailboxAdmin(WorkspaceAdmin):
     def problem(self, row: Mailbox) -> str:
         if not row.state_reason or row.state in (MailboxState.HEALTHY, MailboxState.NEW):
             return "—"
-        said = REASONS[Reason(row.state_reason)]
+        said = states.explain_stored(row)
         return format_html("{}. <span class='st-quiet'>{}</span>", said.title, said.what_next)
 
     @display(description="Last read", ordering="last_good_poll_at")
@@ -172,7 +173,7 @@ class MailboxAdmin(WorkspaceAdmin):
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:
         # Only what the form changes: a worker writes the other columns of this row at any moment.
-        fields = [*MailboxForm.Meta.fields, "state", "state_reason", "backoff_until", "attempts"]
+        fields = [*MailboxForm.Meta.fields, "state", "state_reason", "backoff_until", "auth_backoff_until", "attempts"]
         if form.cleaned_data.get("secret"):
             fields.append("secret")
         obj.save(update_fields=fields)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -21,7 +21,8 @@ QUARANTINE_AFTER = SUSPECT_AFTER + 3
 
 _STATES = ", ".join(f"'{state.value}'" for state in POLLED_STATES)
 _FREE = f"""state IN ({_STATES}) AND next_poll_at <= %(now)s
-    AND (lease_until IS NULL OR lease_until <= %(now)s) AND (backoff_until IS NULL OR backoff_until <= %(now)s)"""
+    AND (lease_until IS NULL OR lease_until <= %(now)s) AND (backoff_until IS NULL OR backoff_until <= %(now)s)
+    AND (auth_backoff_until IS NULL OR auth_backoff_until <= %(now)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ def _execute(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def _bind(value: Any) -> Any:
     return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+
+
+def _moment(value: Any) -> datetime:
+    """SQLite gives its text back, PostgreSQL an aware moment."""
+    return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(value, str) else value.astimezone(UTC)
 
 
 def _id_list(ids: Sequence[int]) -> str:
@@ -91,11 +97,54 @@ def finish(claim: Claim, *, next_poll_at: datetime) -> bool:
     """First statement of the committing transaction: free the mailbox if the claim is still ours, else False."""
     rows = _execute(
         """UPDATE seedtest_mailbox
-           SET lease_until = NULL, lease_owner = '', attempts = 0, dispatched_until = NULL, next_poll_at = %(next)s
+           SET lease_until = NULL, lease_owner = '', slot_until = NULL, attempts = 0, dispatched_until = NULL,
+               next_poll_at = %(next)s
            WHERE id = %(id)s AND lease_epoch = %(epoch)s RETURNING id""",
         {"id": claim.mailbox_id, "epoch": claim.epoch, "next": next_poll_at},
     )
     return bool(rows)
+
+
+def holds(claim: Claim) -> bool:
+    """Is the claim still ours? Asked before something that must not happen twice, like a login."""
+    sql = "SELECT id FROM seedtest_mailbox WHERE id = %(id)s AND lease_epoch = %(epoch)s"
+    return bool(_execute(sql, {"id": claim.mailbox_id, "epoch": claim.epoch}))
+
+
+def take_login_slot(claim: Claim, now: datetime, *, pace_id: int, ahead: timedelta, until: datetime) -> datetime | None:
+    """When the claim's owner may log in (at most `ahead` from now), or None: too many sessions, or too many before us.
+
+    Runs in one transaction with the first statement's row lock held, so that takers count one after another.
+    """
+    rows = _execute(
+        """UPDATE seedtest_providerpace SET next_login_at = next_login_at WHERE id = %(pace)s
+           RETURNING provider, host, next_login_at, max_sessions, login_spacing_ms""",
+        {"pace": pace_id},
+    )
+    if not rows:
+        return now
+    provider, host, booked, sessions, spacing = rows[0]
+    at = max(now, _moment(booked))
+    if at > now + ahead:
+        return None
+    taken = _execute(
+        """UPDATE seedtest_mailbox SET slot_until = %(until)s
+           WHERE id = %(id)s AND lease_epoch = %(epoch)s AND %(sessions)s > (
+               SELECT count(*) FROM seedtest_mailbox
+               WHERE provider = %(provider)s AND host = %(host)s AND slot_until > %(now)s AND id <> %(id)s)
+           RETURNING id""",
+        {
+            "id": claim.mailbox_id, "epoch": claim.epoch, "until": until, "now": now,
+            "provider": provider, "host": host, "sessions": sessions,
+        },
+    )  # fmt: skip
+    if not taken:
+        return None
+    _execute(
+        "UPDATE seedtest_providerpace SET next_login_at = %(next)s WHERE id = %(pace)s RETURNING id",
+        {"next": at + timedelta(milliseconds=spacing), "pace": pace_id},
+    )
+    return at
 
 
 def quarantine_lost(now: datetime) -> list[int]:

@@ -64,6 +64,7 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
         """What dispatch should offer: due, not backing off, not leased, and not offered a moment ago."""
         return self.polled().filter(
             Q(backoff_until=None) | Q(backoff_until__lte=now),
+            Q(auth_backoff_until=None) | Q(auth_backoff_until__lte=now),
             Q(lease_until=None) | Q(lease_until__lte=now),
             Q(dispatched_until=None) | Q(dispatched_until__lte=now),
             next_poll_at__lte=now,
@@ -97,6 +98,7 @@ class Mailbox(models.Model):
 
     state = models.CharField(max_length=16, choices=MailboxState.choices, default=MailboxState.NEW)
     state_reason = models.CharField(max_length=32, blank=True, choices=[(r.value, r.value) for r in Reason if r])
+    state_problem = models.CharField(max_length=24, blank=True, editable=False)  # placement.vocabulary.LoginProblem
     state_detail = models.TextField(blank=True, help_text="The server's own words, without secrets.")
     junk_visible = models.BooleanField(null=True, editable=False)
     quota_used = models.FloatField(null=True, editable=False, help_text="0 to 1, where the server says.")
@@ -112,8 +114,14 @@ class Mailbox(models.Model):
     attempts = models.PositiveSmallIntegerField(
         default=0, editable=False, help_text="Claims in a row that nobody finished."
     )
+    # One back-off for the connection, one for the login; only a full successful poll sets the counts back.
     fail_count = models.PositiveSmallIntegerField(default=0, editable=False)
     backoff_until = models.DateTimeField(null=True, editable=False)
+    auth_fail_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    auth_backoff_until = models.DateTimeField(null=True, editable=False)
+    #: When the last logins were refused (ISO 8601, at most LOGINS_AN_HOUR), whoever tried: the budget of the account.
+    refused_logins = models.JSONField(default=list, editable=False)
+    slot_until = models.DateTimeField(null=True, editable=False)  # holds one of its provider's sessions, see claims
     session_owner = models.CharField(max_length=120, blank=True, editable=False)
     session_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)

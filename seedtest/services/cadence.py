@@ -80,6 +80,11 @@ def back_off(fail_count: int, *, pace: float = 1.0) -> timedelta:
     return timedelta(seconds=min(600.0, 5.0 * 2 ** min(fail_count - 1, 10)) * pace)
 
 
+def auth_back_off(fail_count: int, *, pace: float = 1.0) -> timedelta:
+    """After `fail_count` logins in a row that could not be checked: 1, 2, 4 … at most 30 minutes."""
+    return timedelta(seconds=min(1800.0, 60.0 * 2 ** min(fail_count - 1, 10)) * pace)
+
+
 def recheck_every(pace: float = 1.0) -> timedelta:
     """How long known places of an open test are believed before they are asked for again."""
     return timedelta(seconds=WATCHING_OPEN_TEST * 0.8 * pace)  # below the watching interval, so that no look is wasted
@@ -90,5 +95,6 @@ def seconds(value: float) -> timedelta:
     return timedelta(seconds=min(value, 3600.0))
 
 
-#: At most four refused logins an hour: a provider locks an account that goes on trying.
+#: Three refused logins an hour, and one more for a person who checks the connection: a provider locks an account
+#: that goes on trying.
 AFTER_REFUSED_LOGIN = timedelta(minutes=20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from placement.vocabulary import Folder, FolderRole, FolderStatus, ListedFolder,
 from seedtest import netguard
 from seedtest.models import FolderCursor, Mailbox
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import polling
+from seedtest.services import backing_off, polling, states
 
 #: A person is waiting for the page.
 DEADLINE_SECONDS = 20.0
@@ -94,7 +93,6 @@ class _Look:
     quota: float | None
 
 
-_BAD_CA = "The mailbox's own CA certificate cannot be read. Paste the whole PEM block, or leave the field empty."
 _BUSY = ConnectionReport(
     ok=False,
     title="The mailbox is being read right now",
@@ -105,21 +103,35 @@ _BUSY = ConnectionReport(
 
 def check_connection(mailbox: Mailbox, *, now: datetime) -> ConnectionReport:
     """Sign in, list the folders, and save what was learnt. Never raises for anything the server does."""
-    epoch = _lease(mailbox, now)
+    epoch = lease(mailbox, now)
     if epoch is None:
         return _BUSY
+    if allowed_at := backing_off.login_allowed_at(mailbox, now):
+        release(mailbox, epoch)
+        return _too_many(mailbox, allowed_at - now)
     started = time.monotonic()
     try:
-        report, look = _report(mailbox)
+        outcome = _look_into(mailbox)
     except BaseException:
-        _release(mailbox, epoch)
+        release(mailbox, epoch)
         raise
-    report = replace(report, seconds=round(time.monotonic() - started, 1))
-    _save(mailbox, epoch, report, look, now)
-    return report
+    report = _failed(mailbox, outcome) if isinstance(outcome, PlacementError) else _success(mailbox, outcome)
+    _save(mailbox, epoch, report, outcome, now)
+    return replace(report, seconds=round(time.monotonic() - started, 1))
 
 
-def _lease(mailbox: Mailbox, now: datetime) -> int | None:
+def _too_many(mailbox: Mailbox, wait: timedelta) -> ConnectionReport:
+    minutes = int(wait.total_seconds() // 60) + 1
+    return ConnectionReport(
+        ok=False,
+        title="Too many refused logins within an hour",
+        means=f"{mailbox.catalog_entry.name} refused us {backing_off.LOGINS_AN_HOUR} times within the hour. Providers "
+        "lock accounts that go on trying, so nothing was sent.",
+        next=f"Correct the password or connect again now, and check the connection in {minutes} minutes.",
+    )
+
+
+def lease(mailbox: Mailbox, now: datetime) -> int | None:
     """The mailbox's lease is its connection limit: a poll and a person's check never sign in at the same time."""
     free = Q(lease_until=None) | Q(lease_until__lte=now)
     taken = Mailbox.objects.filter(free, pk=mailbox.pk).update(
@@ -131,12 +143,11 @@ def _lease(mailbox: Mailbox, now: datetime) -> int | None:
     return mailbox.lease_epoch
 
 
-def _release(mailbox: Mailbox, epoch: int) -> None:
-    Mailbox.objects.filter(pk=mailbox.pk, lease_epoch=epoch).update(lease_until=None, lease_owner="")
+def release(mailbox: Mailbox, epoch: int) -> None:
+    Mailbox.objects.filter(pk=mailbox.pk, lease_epoch=epoch).update(lease_until=None, lease_owner="", slot_until=None)
 
 
-def _report(mailbox: Mailbox) -> tuple[ConnectionReport, _Look | None]:
-    overrides = _overrides(mailbox)
+def _look_into(mailbox: Mailbox) -> _Look | PlacementError:
     try:
         login = polling.login_of(mailbox)
         context = shared_ssl_context(ca_pem=mailbox.ca_pem or None)
@@ -144,12 +155,9 @@ def _report(mailbox: Mailbox) -> tuple[ConnectionReport, _Look | None]:
         with ImapMailbox.open(
             login, dial=netguard.dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context
         ) as session:
-            look = _look(session)
-    except ssl.SSLError:
-        return failure(Reason.MAILBOX_UNREACHABLE, _BAD_CA), None
+            return _look(session)
     except PlacementError as error:
-        return failure(error.reason or Reason.MAILBOX_UNREACHABLE, str(error)), None
-    return _success(mailbox, look, overrides), look
+        return error
 
 
 def _overrides(mailbox: Mailbox) -> dict[str, FolderRole]:
@@ -165,16 +173,17 @@ def _look(session: ImapMailbox) -> _Look:
     return _Look(session.capabilities, tuple(listed), session.quota())
 
 
-def failure(reason: Reason, detail: str = "") -> ConnectionReport:
+def _failed(mailbox: Mailbox, error: PlacementError) -> ConnectionReport:
     """A report for a look that did not succeed, in the words of placement.diagnosis."""
-    words = REASONS[reason]
+    reason = error.reason or Reason.MAILBOX_UNREACHABLE
+    words = states.explain(mailbox, reason, backing_off.problem_of(mailbox, error))
     return ConnectionReport(
-        ok=False, title=words.title, means=words.what_happened, next=words.what_next, reason=reason, detail=detail
+        ok=False, title=words.title, means=words.what_happened, next=words.what_next, reason=reason, detail=str(error)
     )
 
 
-def _success(mailbox: Mailbox, look: _Look, overrides: Mapping[str, FolderRole]) -> ConnectionReport:
-    assigned = _assign(mailbox, look, overrides)
+def _success(mailbox: Mailbox, look: _Look) -> ConnectionReport:
+    assigned = _assign(mailbox, look, _overrides(mailbox))
     visible = placement_folders.junk_visible(assigned)
     statuses = {one.raw_name: one.status for one in look.listed}
     report = ConnectionReport(
@@ -219,29 +228,32 @@ def _checked(folder: Folder, status: FolderStatus | None) -> CheckedFolder:
     )
 
 
-def _save(mailbox: Mailbox, epoch: int, report: ConnectionReport, look: _Look | None, now: datetime) -> None:
+def _save(
+    mailbox: Mailbox, epoch: int, report: ConnectionReport, outcome: _Look | PlacementError, now: datetime
+) -> None:
+    values = _state(mailbox, report, outcome, now)
     with transaction.atomic():
         ours = Mailbox.objects.filter(pk=mailbox.pk, lease_epoch=epoch)
-        if not ours.update(lease_until=None, lease_owner="", **_state(mailbox, report, now)):
+        if not ours.update(lease_until=None, lease_owner="", slot_until=None, **values):
             return  # somebody else leads this mailbox by now, and knows more
-        if look is not None:
-            _save_folders(mailbox, look, now)
+        if isinstance(outcome, _Look):
+            _save_folders(mailbox, outcome, now)
     mailbox.refresh_from_db()
 
 
-def _state(mailbox: Mailbox, report: ConnectionReport, now: datetime) -> dict[str, object]:
-    reason, detail = report.reason.value, report.detail[:2000]
-    if report.ok:
-        state = MailboxState.HEALTHY if report.junk_visible else MailboxState.DEGRADED
-        facts = {"junk_visible": report.junk_visible, "quota_used": report.quota, "backoff_until": None}
-        found = {"last_good_poll_at": now, "fail_count": 0, "attempts": 0, "next_poll_at": now}
-        return _kept_off(mailbox, {"state": state, "state_reason": reason, "state_detail": detail, **facts, **found})
-    lost = report.reason in (Reason.AUTH_FAILED, Reason.SECRET_UNREADABLE)
-    # That the server is down today does not make a refused password good.
-    lost = lost or mailbox.state == MailboxState.NEEDS_SIGN_IN
-    state = MailboxState.NEEDS_SIGN_IN if lost else MailboxState.DEGRADED
-    values = {"state": state, "state_reason": reason, "state_detail": detail, "last_failed_poll_at": now}
-    return _kept_off(mailbox, values)
+def _state(
+    mailbox: Mailbox, report: ConnectionReport, outcome: _Look | PlacementError, now: datetime
+) -> dict[str, object]:
+    if isinstance(outcome, PlacementError):
+        values = backing_off.after_failure(mailbox, outcome, now)
+        healthy = values["state"] in (MailboxState.NEW, MailboxState.HEALTHY)
+        return values | ({"state": MailboxState.DEGRADED} if healthy else {})  # a person has just seen that it fails
+    state = MailboxState.HEALTHY if report.junk_visible else MailboxState.DEGRADED
+    said = {"state": state, "state_reason": report.reason.value, "state_detail": report.detail, "state_problem": ""}
+    # The way is free, but only a full poll proves it: the counts of failures stay.
+    free = {"backoff_until": None, "auth_backoff_until": None, "attempts": 0, "next_poll_at": now}
+    facts = {"junk_visible": report.junk_visible, "quota_used": report.quota, "last_good_poll_at": now}
+    return _kept_off(mailbox, said | free | facts)
 
 
 def _kept_off(mailbox: Mailbox, values: dict[str, object]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -17,11 +17,9 @@ from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
-from seedtest.services import cadence, ledger, matching, waking
+from seedtest.services import backing_off, cadence, ledger, matching, waking
 from seedtest.services.matching import Found
 
-#: Failures in a row after which a mailbox is called degraded.
-DEGRADED_AFTER = 3
 #: A mailbox this full may refuse mail: a miss there proves nothing.
 FULL = 0.95
 WAITING = Placement.WAITING.value
@@ -183,8 +181,7 @@ def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> Non
         "state_detail": detail,
         "junk_visible": scan.junk_visible,
         "last_good_poll_at": now,
-        "fail_count": 0,
-        "backoff_until": None,
+        **backing_off.FORGIVEN,
         "next_poll_at": now if scan.backlog or moved else next_look(look.claim.mailbox_id, now),
     }
     if scan.quota_used is not None:
@@ -210,30 +207,9 @@ def fail(look: Look, error: PlacementError) -> bool:
         if not claims.finish(look.claim, next_poll_at=now):
             return False
         mailbox = Mailbox.objects.get(pk=look.claim.mailbox_id)
-        mailbox.fail_count = min(mailbox.fail_count + 1, 1000)
-        mailbox.backoff_until = now + _wait_after(error, mailbox.fail_count)
-        mailbox.last_failed_poll_at = now
-        mailbox.state_reason, mailbox.state_detail = error.reason.value, str(error)[:2000]
-        mailbox.state = _state_after(error, mailbox)
-        mailbox.save(
-            update_fields=[
-                "fail_count", "backoff_until", "last_failed_poll_at", "state_reason", "state_detail", "state",
-            ]
-        )  # fmt: skip
+        values = backing_off.after_failure(mailbox, error, now)
+        Mailbox.objects.filter(pk=mailbox.pk).update(**values)
     return True
-
-
-def _wait_after(error: PlacementError, fail_count: int) -> timedelta:
-    if error.permanent:
-        return cadence.AFTER_REFUSED_LOGIN
-    own = cadence.back_off(fail_count, pace=settings.PACE)
-    return max(own, cadence.seconds(error.retry_after)) if error.retry_after else own
-
-
-def _state_after(error: PlacementError, mailbox: Mailbox) -> str:
-    if error.permanent:
-        return MailboxState.NEEDS_SIGN_IN
-    return MailboxState.DEGRADED if mailbox.fail_count >= DEGRADED_AFTER else mailbox.state
 
 
 def next_look(mailbox_id: int, now: datetime) -> datetime:

@@ -49,7 +49,9 @@ def add(workspace: models.Workspace, dovecot: Dovecot) -> Iterator[object]:
 
 
 def poll(mailbox: models.Mailbox) -> models.Mailbox:
-    models.Mailbox.objects.filter(pk=mailbox.pk).update(next_poll_at=db_now(), backoff_until=None)
+    models.Mailbox.objects.filter(pk=mailbox.pk).update(
+        next_poll_at=db_now(), backoff_until=None, auth_backoff_until=None
+    )
     assert polling.poll([mailbox.pk], owner="this test") == 1
     mailbox.refresh_from_db()
     assert mailbox.state_reason in ("", "junk_not_visible"), mailbox.state_detail

@@ -112,7 +112,9 @@ LOOKED_EVERYWHERE = FullCheck(complete=True, folders=4)
 
 def look_at(seed: models.SeedAccount, *, shared: bool = False, started_at: datetime | None = None) -> Look:
     """Claim the seed's mailbox as a worker would."""
-    models.Mailbox.objects.filter(pk=seed.mailbox_id).update(next_poll_at=db_now(), backoff_until=None)
+    models.Mailbox.objects.filter(pk=seed.mailbox_id).update(
+        next_poll_at=db_now(), backoff_until=None, auth_backoff_until=None
+    )
     with transaction.atomic():
         now = db_now()
         (claim,) = claims.claim([seed.mailbox_id], now, owner="worker", lease=timedelta(seconds=60))

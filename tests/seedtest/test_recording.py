@@ -258,7 +258,7 @@ def test_a_refused_login_waits_long_enough_for_four_an_hour(seed):
     recording.fail(look_at(seed), LoginRefused("The server refused the password."))
     seed.mailbox.refresh_from_db()
     assert seed.mailbox.state == "needs_sign_in"
-    assert seed.mailbox.backoff_until - db_now() > timedelta(minutes=15)
+    assert seed.mailbox.auth_backoff_until - db_now() > timedelta(minutes=15)
 
 
 def test_the_servers_own_words_set_the_back_off(seed):
