@@ -16,7 +16,8 @@ from placement.headers.block import Headers
 from placement.headers.domains import normal_domain
 from placement.headers.tag_lists import read_tags
 
-MAX_INSTANCE: Final = 50  # RFC 8617 4.2.1
+MAX_MAX_REPEATED: Final = 3  # of one field in one set: one is allowed, more are shown as a fault
+_INSTANCE: Final = 50  # RFC 8617 4.2.1
 _INSTANCE: Final = re.compile(r"\s*i\s*=\s*([0-9]{1,3})\s*(?:;|$)", re.IGNORECASE)
 _SEAL, _SIGNATURE, _RESULTS = "arc-seal", "arc-message-signature", "arc-authentication-results"
 _NAMES: Final[Mapping[str, str]] = MappingProxyType(
@@ -93,7 +94,7 @@ def _set(instance: int, fields: Mapping[str, Sequence[str]]) -> ArcSet:
         authserv_id=value.authserv_id if results else "",
         statements=value.statements,
         missing=tuple(_NAMES[name] for name in _NAMES if name not in fields),
-        lines=tuple(f"{_NAMES[name]}: {text}" for name in _NAMES for text in fields.get(name, ())),
+        lines=tuple(f"{_NAMES[name]}: {text}" for name in _NAMES for text in fields.get(name, ())[:_MAX_REPEATED]),
     )
 
 

@@ -36,7 +36,7 @@ def read(block: bytes, provider: Provider, *, extra_authserv_ids: Iterable[str] 
     found, rule, hosts = claims(headers), _rule(provider, extra), _own_hosts(provider, extra)
     trust, edge = _trust(headers, found, rule, hosts)
     reading = _reading(headers, provider, trust, edge, hosts)
-    told = [truncated(MAX_BLOCK)] if _is_cut(headers) else []
+    told = [truncated(MAX_BLOCK, MAX_FIELDS)] if _is_cut(headers) else []
     return replace(reading, findings=(*told, *findings(reading, trust, provider)))
 
 

@@ -32,11 +32,11 @@ def findings(reading: Reading, trust: Trust, provider: Provider) -> Iterator[Fin
     yield from _unsubscribe(reading)
 
 
-def truncated(limit: int) -> Finding:
+def truncated(limit: int, fields: int) -> Finding:
     return Finding(
         FindingKind.TRUNCATED,
         "The header is too large to read as a whole",
-        f"Only its first {limit // 1024} KiB were read, so what stands further down is unknown.",
+        f"At most {limit // 1024} KiB and {fields} fields are read; what stands further down is unknown.",
     )
 
 
