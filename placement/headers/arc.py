@@ -16,8 +16,8 @@ from placement.headers.block import Headers
 from placement.headers.domains import normal_domain
 from placement.headers.tag_lists import read_tags
 
-MAX_MAX_REPEATED: Final = 3  # of one field in one set: one is allowed, more are shown as a fault
-_INSTANCE: Final = 50  # RFC 8617 4.2.1
+MAX_INSTANCE: Final = 50  # RFC 8617 4.2.1
+_MAX_REPEATED: Final = 3  # of one field in one set: one is allowed, more are shown as a fault
 _INSTANCE: Final = re.compile(r"\s*i\s*=\s*([0-9]{1,3})\s*(?:;|$)", re.IGNORECASE)
 _SEAL, _SIGNATURE, _RESULTS = "arc-seal", "arc-message-signature", "arc-authentication-results"
 _NAMES: Final[Mapping[str, str]] = MappingProxyType(
