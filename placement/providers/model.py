@@ -108,6 +108,7 @@ class Auth:
     required: Requirement
     methods: tuple[AuthMethod, ...]  # the best first
     setup: str = ""  # what a person must do first, for the screen
+    steps: tuple[str, ...] = ()  # the same click by click, for the guide to a seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ class Limits:
     folders: int | None = None
     download_mb_per_day: int | None = None
     upload_mb_per_day: int | None = None
+    inactive_days: int | None = None  # without a web login for so long, the provider closes or empties the mailbox
     over_limit: tuple[str, ...] = ()  # the server's own words
 
 

@@ -137,6 +137,7 @@ def _auth(table: Fields, kind: Kind) -> Auth:
         required=table.word("required", Requirement),
         methods=table.words("methods", AuthMethod),
         setup=table.text("setup", ""),
+        steps=table.texts("steps"),
     )
     if (auth.required is Requirement.NONE) != (kind is Kind.GATEWAY):
         raise table.wrong("required", "'none' is for gateways, and gateways have nothing else")
@@ -207,6 +208,7 @@ def _limits(table: Fields) -> Limits:
         folders=table.number_or_none("folders"),
         download_mb_per_day=table.number_or_none("download_mb_per_day"),
         upload_mb_per_day=table.number_or_none("upload_mb_per_day"),
+        inactive_days=table.number_or_none("inactive_days"),
         over_limit=table.texts("over_limit"),
     )
     table.finish()
