@@ -18,7 +18,7 @@ from seedtest.models.seedtests import Mode
 from seedtest.services import intake
 
 _INPUT = {"class": "st-input"}
-DEFAULT_WINDOW = timedelta(hours=24)
+DEFAULT_WINDOW = timedelta(hours=2)
 
 MODES = [
     (Mode.ESP, Card("My ESP sends it", "You copy our addresses into a campaign and send it as always.")),

@@ -32,7 +32,7 @@ def _fill(**values):
 
 def test_a_marketer_opens_a_test_with_a_name_alone(marketer, cast):
     form = marketer.get(reverse(ADD)).context["form"]
-    assert form["window_ends_at"].initial - form["window_starts_at"].initial == timedelta(hours=24)
+    assert form["window_ends_at"].initial - form["window_starts_at"].initial == timedelta(hours=2)
     answer = marketer.post(reverse(ADD), _fill(), follow=True)
     test = cast.workspace.seed_tests.get()
     assert answer.redirect_chain[0][0] == _page(test)
