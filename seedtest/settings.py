@@ -94,6 +94,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 SEEDTEST_ENCRYPTION_KEYS: list[str] = env.list("SEEDTEST_ENCRYPTION_KEYS", default=[])
 #: CIDR[:ports] that may be dialled although they are private: "127.0.0.0/8:1024-65535". Empty in production.
 NETGUARD_ALLOW: list[str] = env.list("NETGUARD_ALLOW", default=[])
+#: DNS servers for our own SPF, DKIM, DMARC, ARC and BIMI checks: IP or IP:port. Empty: these checks are off.
+DNS_NAMESERVERS: list[str] = env.list("DNS_NAMESERVERS", default=[])
 
 # --- the broker carries hints only; the database is the truth
 BROKER_URL = env("BROKER_URL", default="redis://127.0.0.1:6379/0")

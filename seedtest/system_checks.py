@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import split_domain_port, validate_host
 
-from seedtest import netguard
+from seedtest import name_servers, netguard
 
 
 @register()
@@ -75,6 +75,16 @@ def public_name(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     hint = f"Add {host or 'its host'} to ALLOWED_HOSTS, or correct PUBLIC_URL."
     message = "The web service refuses its own public name: PUBLIC_URL is not among ALLOWED_HOSTS."
     return [Warning(message, hint=hint, id="seedtest.W003")]
+
+
+@register()
+def dns_servers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    try:
+        name_servers.resolver()
+    except ValueError as error:
+        hint = "Write IP addresses, several with commas: 192.0.2.53,127.0.0.1:5353,[2001:db8::1]:53"
+        return [Error(f"DNS_NAMESERVERS cannot be read: {error}.", hint=hint, id="seedtest.E006")]
+    return []
 
 
 @register(deploy=True)

@@ -43,19 +43,23 @@ FOREIGN_TO_THE_ENGINE = {"seedtest", "django", "celery", "redis", "kombu", "rest
 ARROWS = {
     "crypto": set(),
     "netguard": set(),
+    "guarded_http": {"netguard", "placement"},
+    "name_servers": {"placement"},
     "env": set(),
     "models": {"crypto", "placement"},
     "reports": {"models", "placement"},
-    "channels": {"netguard", "reports"},
-    "services": {"models", "reports", "channels", "crypto", "netguard", "placement"},
+    "channels": {"netguard", "guarded_http", "reports"},
+    "services": {
+        "models", "reports", "channels", "crypto", "netguard", "guarded_http", "name_servers", "placement",
+    },
     "tasks": {"services", "reports", "models", "placement", "celery"},
     "api": {"services", "reports", "models", "placement"},
     "admin": {"services", "reports", "models", "placement", "pages", "templatetags"},
     "pages": {"services", "reports", "models", "placement"},
     "templatetags": {"reports", "models", "placement"},
-    "management": {"services", "reports", "models", "placement", "demo", "celery"},
+    "management": {"services", "reports", "models", "name_servers", "placement", "demo", "celery"},
     "demo": {"services", "models", "reports", "placement", "celery"},
-    "system_checks": {"models", "placement", "crypto", "netguard"},
+    "system_checks": {"models", "placement", "crypto", "netguard", "name_servers"},
 }
 #: Where the service is put together: settings, URL tables, the application itself.
 ASSEMBLY = {"", "settings", "urls", "wsgi", "asgi", "celery", "apps", "migrations"}
