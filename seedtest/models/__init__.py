@@ -1,5 +1,6 @@
 """Rows, constraints and querysets. Only `services` writes them."""
 
+from seedtest.models.egress import EgressRoute
 from seedtest.models.events import Event, IdempotencyKey, TickLease
 from seedtest.models.evidence import RawMessage, Verification
 from seedtest.models.mailboxes import (
@@ -13,13 +14,14 @@ from seedtest.models.mailboxes import (
 )
 from seedtest.models.people import ApiKey, Membership, User, Workspace
 from seedtest.models.schedules import Schedule
+from seedtest.models.seed_health import ControlPlan, SeedHealth
 from seedtest.models.seedtests import Marker, ReceivedMessage, SeedResult, SeedTest, Stream
 from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
 from seedtest.models.signing_in import OAuthCredential, OAuthFlow, ProviderPace
 
 __all__ = [
-    "ApiKey", "Arrival", "Event", "Evidence", "FolderCursor", "IdempotencyKey", "Mailbox", "Marker", "Membership",
-    "OAuthCredential", "OAuthFlow", "Outbound", "OutgoingMessage", "ProviderPace", "RawMessage", "ReceivedMessage",
-    "Schedule", "SeedAccount", "SeedList", "SeedListMember", "SeedResult", "SeedTest", "SendingProfile", "Stream",
-    "TickLease", "User", "Verification", "Workspace",
+    "ApiKey", "Arrival", "ControlPlan", "EgressRoute", "Event", "Evidence", "FolderCursor", "IdempotencyKey",
+    "Mailbox", "Marker", "Membership", "OAuthCredential", "OAuthFlow", "Outbound", "OutgoingMessage", "ProviderPace",
+    "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedHealth", "SeedList", "SeedListMember",
+    "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Verification", "Workspace",
 ]  # fmt: skip

@@ -52,6 +52,8 @@ class MailboxState(models.TextChoices):
 
 #: States in which a mailbox is still polled (with back-off where it fails).
 POLLED_STATES = (MailboxState.NEW, MailboxState.HEALTHY, MailboxState.DEGRADED, MailboxState.NEEDS_SIGN_IN)
+#: From so full on a mailbox may refuse mail, or hide its older mail (catalogue: window_messages): a miss proves nothing.
+FULL = 0.90
 #: Lost claims after which a mailbox is polled on the `poll-suspect` queue only.
 SUSPECT_AFTER = 2
 
@@ -90,6 +92,10 @@ class Mailbox(models.Model):
     login = models.CharField("IMAP login", max_length=254, help_text="Usually the address itself.")
     auth_kind = models.CharField("sign-in", max_length=12, choices=AuthKind.choices, default=AuthKind.PASSWORD)
     secret = SealedField("password", blank=True)
+    egress = models.ForeignKey(
+        "seedtest.EgressRoute", models.PROTECT, null=True, blank=True, related_name="mailboxes",
+        verbose_name="way out", help_text="Empty: connections leave as they do for everything else.",
+    )  # fmt: skip
     purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.SEED)
     authserv_ids = models.CharField(
         "names in Authentication-Results", max_length=500, blank=True,
@@ -102,6 +108,8 @@ class Mailbox(models.Model):
     state_detail = models.TextField(blank=True, help_text="The server's own words, without secrets.")
     junk_visible = models.BooleanField(null=True, editable=False)
     quota_used = models.FloatField(null=True, editable=False, help_text="0 to 1, where the server says.")
+    window_used = models.FloatField(null=True, editable=False)  # fullest watched folder ÷ the catalogue's window
+    web_login_at = models.DateTimeField(null=True, editable=False)  # when a person last used its web pages
     last_good_poll_at = models.DateTimeField(null=True, editable=False)
     last_failed_poll_at = models.DateTimeField(null=True, editable=False)
     rechecked_at = models.DateTimeField(null=True, editable=False)  # when known places were last asked for again
@@ -161,11 +169,20 @@ class MailboxType(models.TextChoices):
     BUSINESS = "business", "Business"
 
 
+_DEAD = (MailboxState.DISABLED, MailboxState.QUARANTINED)
+
+
 class SeedAccountQuerySet(models.QuerySet["SeedAccount"]):
     def usable(self) -> SeedAccountQuerySet:
-        """Enabled seeds whose mailbox can be looked into at all."""
-        dead = (MailboxState.DISABLED, MailboxState.QUARANTINED)
-        return self.filter(enabled=True, mailbox__purpose=Purpose.SEED).exclude(mailbox__state__in=dead)
+        """Enabled seeds that can be looked into, and are not excluded by their health."""
+        return self.switched_on().exclude(mailbox__state__in=_DEAD).exclude(health__excluded=True)
+
+    def exportable(self) -> SeedAccountQuerySet:
+        """Where a campaign may be sent: one bounce at a full mailbox may suppress the seed at the ESP for good."""
+        return self.usable().exclude(health__full=True)
+
+    def switched_on(self) -> SeedAccountQuerySet:
+        return self.filter(enabled=True, mailbox__purpose=Purpose.SEED)
 
 
 class SeedAccount(models.Model):

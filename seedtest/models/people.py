@@ -99,6 +99,10 @@ class Workspace(models.Model):
     raw_retention_days = models.PositiveIntegerField(
         "kept for days", default=30, validators=[MinValueValidator(1), MaxValueValidator(3650)]
     )
+    purge_after_days = models.PositiveIntegerField(
+        "empty seeds after days", null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(3650)],
+        help_text="Empty: never. Else manage.py purgeseeds may delete messages of ended tests that are older.",
+    )  # fmt: skip
     created_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:

@@ -43,6 +43,13 @@ class Mode(models.TextChoices):
     SERVICE = "service", "Send it for me"
 
 
+class Kind(models.TextChoices):
+    """A control measures the seeds, not a sender: it stays out of lists, rates and streams."""
+
+    PLACEMENT = "placement", "Placement"
+    CONTROL = "control", "Control"
+
+
 class Status(models.TextChoices):
     DRAFT = "draft", "Draft"
     SENDING = "sending", "Sending"
@@ -69,6 +76,10 @@ class SeedTestQuerySet(models.QuerySet["SeedTest"]):
     def open(self) -> SeedTestQuerySet:
         return self.filter(status__in=OPEN_STATUSES)
 
+    def measured(self) -> SeedTestQuerySet:
+        """What people opened to learn about their mail."""
+        return self.filter(kind=Kind.PLACEMENT)
+
 
 class SeedTest(models.Model):
     """One measurement. Its clock starts with the send, never with the creation."""
@@ -79,6 +90,7 @@ class SeedTest(models.Model):
     stream = models.ForeignKey(Stream, models.SET_NULL, null=True, blank=True, related_name="seed_tests")
     seed_list = models.ForeignKey(SeedList, models.SET_NULL, null=True, blank=True, related_name="+")
     seed_list_version = models.PositiveIntegerField(null=True, editable=False)
+    kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.PLACEMENT, editable=False)
     mode = models.CharField(max_length=8, choices=Mode.choices, default=Mode.ESP)
     match = models.JSONField(default=dict, blank=True)  # what was asked for; the rules are the marker rows
     sending_profile = models.ForeignKey(
@@ -110,6 +122,7 @@ class SeedTest(models.Model):
     domain_mix = models.JSONField(default=dict, blank=True)
     policy = models.JSONField(default=dict, blank=True)
     meta = models.JSONField(default=dict, blank=True)
+    left_out = models.JSONField(default=list, editable=False)  # seeds excluded when it was opened, and why
 
     objects = SeedTestQuerySet.as_manager()
 
@@ -219,6 +232,7 @@ class SeedResult(models.Model):
     from_domain = models.CharField(max_length=253, blank=True)
     return_path_domain = models.CharField(max_length=253, blank=True)
     authentication = models.JSONField(default=dict, blank=True)
+    biased = models.BooleanField(default=False)  # its seed filed a control as spam when the test was opened
     rival_tests = models.JSONField(default=list, blank=True)  # tests that could claim the same message as this one
 
     class Meta:
