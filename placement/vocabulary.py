@@ -280,6 +280,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptBody:
+    """What follows a header block, byte for byte as the server holds it."""
+
+    content: bytes = field(repr=False)
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """One message seen in one place during a scan; becomes an arrival row."""
 
@@ -294,6 +302,7 @@ class Sighting:
     authentication: Authentication
     match: Match | None = None
     rivals: tuple[Match, ...] = ()  # equal rank, several tests: nobody gets it, and this says who
+    body: KeptBody | None = None  # only of matched messages, where the order asked for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +341,8 @@ class ScanOrder:
     known: Mapping[tuple[str, int], frozenset[int]] = field(default_factory=dict)
     recheck: tuple[Place, ...] = ()  # known places to ask for again: gone? which tab by now?
     max_messages: int = 500  # cap of one pass; the rest is backlog
+    keep_body_bytes: int = 0  # of each matched message; 0 = bodies are not kept
+    authserv_ids: tuple[str, ...] = ()  # names under which an operator's own server writes its results
 
 
 @dataclass(frozen=True, slots=True)

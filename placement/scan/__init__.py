@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from placement.folders import assign, junk_visible
 from placement.mailbox import Mailbox
 from placement.providers import Provider
+from placement.scan.bodies import keep_bodies
 from placement.scan.full_check import FullReading, check_everything
 from placement.scan.incremental import plan, read_new, watched_statuses
 from placement.scan.matching import recognise_all
@@ -43,14 +44,16 @@ def scan(
     checked = everything or FullReading()
     recognised = recognise_all(mailbox, (*reading.found, *checked.found), ask)
     tabs = ask_tabs(mailbox, recognised, folders, again.present)
+    quota = mailbox.quota() if everything else None
+    bodies = keep_bodies(mailbox, recognised, order.keep_body_bytes)
     return ScanResult(
         folders=reading.states,
-        sightings=sightings_of(recognised, provider, tabs),
+        sightings=sightings_of(recognised, provider, tabs, bodies, order.authserv_ids),
         junk_visible=junk_visible(folders),
         backlog=reading.backlog or checked.backlog,
         full_check=checked.outcome,
         gone=again.gone,
         tabs=tabs.answered(again.present),
-        quota_used=mailbox.quota() if everything else None,
+        quota_used=quota,
         traffic=mailbox.traffic,
     )

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from placement.classify import classify
-from placement.headers.authentication_results import read
 from placement.marker import keys, message_key
-from placement.providers import Position, Provider
+from placement.providers import Provider
+from placement.reading import read
 from placement.scan.matching import Recognised
 from placement.scan.tabs import TabAnswers, place_of
-from placement.vocabulary import Authentication, Sighting
+from placement.vocabulary import KeptBody, Place, Sighting
 
 
 def sightings_of(
-    recognised: Sequence[Recognised], provider: Provider, tabs: TabAnswers
+    recognised: Sequence[Recognised],
+    provider: Provider,
+    tabs: TabAnswers,
+    bodies: Mapping[Place, KeptBody],
+    authserv_ids: Sequence[str] = (),
 ) -> tuple[Sighting, ...]:
-    return tuple(_sighting(one, provider, tabs) for one in recognised)
+    return tuple(_sighting(one, provider, tabs, bodies, authserv_ids) for one in recognised)
 
 
-def _sighting(one: Recognised, provider: Provider, tabs: TabAnswers) -> Sighting:
+def _sighting(
+    one: Recognised,
+    provider: Provider,
+    tabs: TabAnswers,
+    bodies: Mapping[Place, KeptBody],
+    authserv_ids: Sequence[str],
+) -> Sighting:
     message, place = one.found.message, place_of(one)
     return Sighting(
         place=place,
@@ -32,18 +42,8 @@ def _sighting(one: Recognised, provider: Provider, tabs: TabAnswers) -> Sighting
         ),
         keys=keys(one.headers),
         verdict=classify(one.found.folder, tab=tabs.of(place), tabs=provider.tabs),
-        authentication=_authentication(one, provider),
+        authentication=read(message.header_block, provider, extra_authserv_ids=authserv_ids).authentication,
         match=one.recognition.match,
         rivals=one.recognition.rivals,
-    )
-
-
-def _authentication(one: Recognised, provider: Provider) -> Authentication:
-    style = provider.ar_style
-    return read(
-        one.headers,
-        wrote=provider.wrote,
-        missing_authserv_id=style.missing_authserv_id,
-        position=style.position or Position.ABOVE,
-        at_most=style.headers_per_message[1] if style.headers_per_message else None,
+        body=bodies.get(place),
     )
