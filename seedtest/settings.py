@@ -97,6 +97,15 @@ NETGUARD_ALLOW: list[str] = env.list("NETGUARD_ALLOW", default=[])
 #: DNS servers for our own SPF, DKIM, DMARC, ARC and BIMI checks: IP or IP:port. Empty: these checks are off.
 DNS_NAMESERVERS: list[str] = env.list("DNS_NAMESERVERS", default=[])
 
+# --- signing in to mailbox providers with OAuth 2: our registration at each (docs/settings.md)
+OAUTH_GOOGLE_CLIENT_ID = env("OAUTH_GOOGLE_CLIENT_ID", default="")
+OAUTH_GOOGLE_CLIENT_SECRET = env("OAUTH_GOOGLE_CLIENT_SECRET", default="")
+OAUTH_MICROSOFT_CLIENT_ID = env("OAUTH_MICROSOFT_CLIENT_ID", default="")
+OAUTH_MICROSOFT_CLIENT_SECRET = env("OAUTH_MICROSOFT_CLIENT_SECRET", default="")
+OAUTH_MICROSOFT_TENANT = env("OAUTH_MICROSOFT_TENANT", default="")
+#: Others by provider id: {"yahoo": {"client_id": …, "client_secret": …}}; also authorize, token, scopes, tenant.
+OAUTH_CLIENTS: dict[str, object] = env.json("OAUTH_CLIENTS", default={})
+
 # --- the broker carries hints only; the database is the truth
 BROKER_URL = env("BROKER_URL", default="redis://127.0.0.1:6379/0")
 #: Folder for the file system transport, where no Redis-compatible server can run (demo only).

@@ -16,9 +16,10 @@ from placement.errors import PlacementError
 from placement.mailbox import ImapMailbox, shared_ssl_context
 from placement.vocabulary import Folder, FolderRole, FolderStatus, ListedFolder, Reason, RoleSource
 from seedtest import netguard
-from seedtest.models import FolderCursor, Mailbox
+from seedtest.models import FolderCursor, Mailbox, claims
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import backing_off, polling, states
+from seedtest.services import backing_off, signing_in, states
+from seedtest.services.idle_database import release_connection
 
 #: A person is waiting for the page.
 DEADLINE_SECONDS = 20.0
@@ -111,7 +112,7 @@ def check_connection(mailbox: Mailbox, *, now: datetime) -> ConnectionReport:
         return _too_many(mailbox, allowed_at - now)
     started = time.monotonic()
     try:
-        outcome = _look_into(mailbox)
+        outcome = _look_into(mailbox, claims.Claim(mailbox.pk, epoch))
     except BaseException:
         release(mailbox, epoch)
         raise
@@ -147,11 +148,11 @@ def release(mailbox: Mailbox, epoch: int) -> None:
     Mailbox.objects.filter(pk=mailbox.pk, lease_epoch=epoch).update(lease_until=None, lease_owner="", slot_until=None)
 
 
-def _look_into(mailbox: Mailbox) -> _Look | PlacementError:
+def _look_into(mailbox: Mailbox, claim: claims.Claim) -> _Look | PlacementError:
     try:
-        login = polling.login_of(mailbox)
+        login = signing_in.login_of(mailbox, claim)
         context = shared_ssl_context(ca_pem=mailbox.ca_pem or None)
-        polling.release_connection()  # no database connection is held while a mail server thinks
+        release_connection()  # no database connection is held while a mail server thinks
         with ImapMailbox.open(
             login, dial=netguard.dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context
         ) as session:
@@ -245,6 +246,7 @@ def _state(
     mailbox: Mailbox, report: ConnectionReport, outcome: _Look | PlacementError, now: datetime
 ) -> dict[str, object]:
     if isinstance(outcome, PlacementError):
+        signing_in.doubt(mailbox, outcome)
         values = backing_off.after_failure(mailbox, outcome, now)
         healthy = values["state"] in (MailboxState.NEW, MailboxState.HEALTHY)
         return values | ({"state": MailboxState.DEGRADED} if healthy else {})  # a person has just seen that it fails

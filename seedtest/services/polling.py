@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Min, Q
 
 from placement import mailbox as engine
@@ -25,17 +25,16 @@ from placement.vocabulary import (
     MarkerRule,
     Place,
     Placement,
-    Reason,
     ScanOrder,
     ScanResult,
 )
 from seedtest import netguard
-from seedtest.crypto import SecretUnreadable
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
 from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedResult, SeedTest, Status
-from seedtest.services import cadence, recording
+from seedtest.services import cadence, recording, signing_in
+from seedtest.services.idle_database import release_connection
 from seedtest.services.recording import Look
 
 logger = logging.getLogger(__name__)
@@ -43,13 +42,6 @@ logger = logging.getLogger(__name__)
 #: Mailboxes offered in one tick, and in one message.
 OFFER_LIMIT, HINT_LIMIT = 2000, 50
 WAITING = Placement.WAITING.value
-
-
-class LocalFailure(PlacementError):
-    """The mailbox cannot be asked because of something on our side."""
-
-    permanent = True
-    reason = Reason.SECRET_UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +86,18 @@ def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
     mailbox = Mailbox.objects.get(pk=mailbox_id)
     look = _look(claimed[0], mailbox, now)
     try:
-        plan = _plan(look, mailbox)
+        plan = _plan(look, mailbox, signing_in.login_of(mailbox, look.claim))
         release_connection()
         seen = look_into(plan)
     except PlacementError as error:
         logger.info("mailbox %s: %s", mailbox_id, error)
+        signing_in.doubt(mailbox, error)
         return recording.fail(look, error)
     finally:
         release_connection()
     committed = recording.record(look, seen)
     release_connection()
     return committed
-
-
-def release_connection() -> None:
-    """Give the database connection back (to the pool) while the network is waited for."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def look_into(plan: Plan) -> ScanResult:
@@ -130,23 +117,6 @@ def look_into(plan: Plan) -> ScanResult:
         )
 
 
-def login_of(mailbox: Mailbox) -> engine.Login:
-    """What the engine needs to log in. Raises LocalFailure when the secret cannot be opened."""
-    try:
-        secret = mailbox.secret.reveal()
-    except SecretUnreadable as error:
-        raise LocalFailure(str(error)) from error
-    return engine.Login(
-        host=mailbox.host,
-        port=mailbox.port,
-        tls=engine.Tls(mailbox.tls),
-        user=mailbox.login,
-        secret=secret,
-        auth=engine.Auth(mailbox.auth_kind),
-        send_id=mailbox.catalog_entry.id_before_select,
-    )
-
-
 def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
     asked = mailbox.rechecked_at
     return Look(
@@ -157,7 +127,7 @@ def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
     )
 
 
-def _plan(look: Look, mailbox: Mailbox) -> Plan:
+def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
     folders = list(FolderCursor.objects.filter(mailbox=mailbox))
     cursors = {
         row.name: Cursor(row.uidvalidity, row.uidnext)
@@ -166,7 +136,7 @@ def _plan(look: Look, mailbox: Mailbox) -> Plan:
     }
     return Plan(
         look=look,
-        login=login_of(mailbox),
+        login=login,
         ca_pem=mailbox.ca_pem,
         provider=mailbox.catalog_entry,
         cursors=cursors,

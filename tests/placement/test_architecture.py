@@ -50,7 +50,14 @@ ARROWS = {
     "reports": {"models", "placement"},
     "channels": {"netguard", "guarded_http", "reports"},
     "services": {
-        "models", "reports", "channels", "crypto", "netguard", "guarded_http", "name_servers", "placement",
+        "models",
+        "reports",
+        "channels",
+        "crypto",
+        "netguard",
+        "guarded_http",
+        "name_servers",
+        "placement",
     },
     "tasks": {"services", "reports", "models", "placement", "celery"},
     "api": {"services", "reports", "models", "placement"},
@@ -79,9 +86,7 @@ def imports(name: str, path: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = (
-                ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
-            )
+            base = ".".join(package.split(".")[: len(package.split(".")) - node.level + 1]) if node.level else ""
             source = ".".join(filter(None, [base, node.module or ""]))
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
@@ -119,9 +124,7 @@ def test_the_engine_knows_nothing_of_the_service():
 
 
 def test_one_room_alone_speaks_imap():
-    speakers = {
-        here for _, here, target in crossings("placement") if target.startswith(("imapclient", "imaplib"))
-    }
+    speakers = {here for _, here, target in crossings("placement") if target.startswith(("imapclient", "imaplib"))}
     assert speakers == {"mailbox"}
 
 
