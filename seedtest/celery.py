@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "seedtest.settings")
 
 #: Queues: polls on a threads pool; suspects and everything else on prefork.
 POLL, SUSPECT, WORK = "poll", "poll-suspect", "work"
+
+TRANSPORT_ALIASES["filesystem"] = "seedtest.folder_transport:Transport"
 
 #: tick → seconds between two. A tick's message expires after its interval: late ticks are not caught up.
 TICKS: dict[str, float] = {

@@ -46,6 +46,7 @@ ARROWS = {
     "guarded_http": {"netguard", "placement"},
     "name_servers": {"placement"},
     "env": set(),
+    "folder_transport": set(),
     "models": {"crypto", "placement"},
     "reports": {"models", "placement"},
     "channels": {"netguard", "guarded_http", "reports"},

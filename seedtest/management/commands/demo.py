@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from seedtest.demo.play import Wishes, play
 from seedtest.demo.show import Screen
-from seedtest.env import BASE_DIR
+from seedtest.demo.stage import ROOT
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # the children are checked; this process has no keys and no database
 
     def add_arguments(self, parser: CommandParser) -> None:
-        own = BASE_DIR / "var" / "demo"
+        own = ROOT / "var" / "demo"
         parser.add_argument("--eml", default="", help="message to send (default: the shipped newsletter)")
         parser.add_argument("--once", action="store_true", help="exit after the report: 0, or 1 when there is none")
         parser.add_argument("--state", type=Path, default=own, help="folder of the demo's files (default: %(default)s)")
