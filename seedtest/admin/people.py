@@ -36,7 +36,10 @@ class WorkspacesAdmin(WorkspaceAdmin):
     workspace_path = ""
     write_roles = tenancy.ADMINISTRATORS
     list_display = ("name", "timezone", "created_at")
-    fields = ("name", "timezone")
+    fieldsets = (
+        (None, {"fields": ("name", "timezone")}),
+        ("Evidence", {"fields": ("keep_raw", "raw_max_kb", "raw_retention_days")}),
+    )
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return tenancy.tenancy(request).is_operator

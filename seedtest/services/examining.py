@@ -11,6 +11,7 @@ from placement.headers.received_spf import ReceivedSpf
 from placement.providers import Provider
 from placement.reading import Reading, read
 from placement.verify import HeaderBlock, Resolver, Verification, compare, verify
+from seedtest.models import Mailbox
 from seedtest.reports import readings
 
 
@@ -26,6 +27,11 @@ class Checked:
 def names_of(authserv_ids: str) -> tuple[str, ...]:
     """What an operator wrote: names with commas."""
     return tuple(name.strip() for name in authserv_ids.split(",") if name.strip())
+
+
+def read_for(block: bytes, mailbox: Mailbox) -> Reading:
+    """As received in this mailbox."""
+    return read_block(block, mailbox.catalog_entry, names_of(mailbox.authserv_ids))
 
 
 def read_block(block: bytes, provider: Provider, authserv_ids: Iterable[str] = ()) -> Reading:

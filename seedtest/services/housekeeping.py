@@ -15,6 +15,7 @@ from seedtest.models.events import Event, IdempotencyKey
 from seedtest.models.mailboxes import Arrival, Evidence
 from seedtest.models.seedtests import ENDED_STATUSES, SeedResult, SeedTest
 from seedtest.models.sending import OutgoingMessage
+from seedtest.services import raw_mail
 
 #: Rows of one batch, each in a transaction of its own, and batches of one kind in one tick.
 BATCH, BATCHES = 500, 2
@@ -94,6 +95,10 @@ def _events(now: datetime) -> int:
     return len(ids)
 
 
+def _raw_messages(now: datetime) -> int:
+    return raw_mail.delete_old(now, limit=BATCH)
+
+
 def _idempotency_keys(now: datetime) -> int:
     cut = _days(now, settings.RETAIN_IDEMPOTENCY_KEYS)
     return _delete_oldest(IdempotencyKey.objects.filter(created_at__lt=cut), "created_at")
@@ -109,6 +114,7 @@ _DELETES: dict[str, Callable[[datetime], int]] = {
     "results": _results_of_old_tests,
     "tests": _tests,
     "messages": _messages,
+    "raw_messages": _raw_messages,
     "events": _events,
     "idempotency_keys": _idempotency_keys,
     "sessions": _sessions,

@@ -11,7 +11,7 @@ from django.db.models import F
 from placement.classify import classify, height
 from placement.headers import Headers, identity, received
 from placement.vocabulary import Folder, FolderRole, MatchKind, Placement, RoleSource, Tab, Verdict
-from seedtest.models.mailboxes import Arrival
+from seedtest.models.mailboxes import Arrival, Mailbox
 from seedtest.models.seedtests import (
     OPEN_STATUSES,
     Dispatch,
@@ -21,7 +21,8 @@ from seedtest.models.seedtests import (
     SentAtSource,
     Status,
 )
-from seedtest.services import ledger
+from seedtest.reports import readings
+from seedtest.services import examining, ledger
 from seedtest.services.closing import publish, refresh_deadlines
 
 #: Placements that a message found later overrules while the test is open. `missing` is not among them: it was a
@@ -38,16 +39,23 @@ class MessageFacts:
     return_path_domain: str
     sending_ip: str
     first_hop_at: datetime | None
+    stated_folder: str = ""  # where the provider says that it put the message on arrival
+    stated_line: str = ""
 
 
-def read_facts(block: bytes) -> MessageFacts:
+def read_facts(block: bytes, mailbox: Mailbox) -> MessageFacts:
     headers = Headers.parse(block)
+    reading = examining.read_for(block, mailbox)
+    stated = reading.verdicts.delivery_folder
+    folder = stated.reading.delivery_folder if stated else None
     return MessageFacts(
         subject=identity.subject(headers).replace("\x00", "")[:500],
         from_domain=identity.from_domain(headers)[:253],
         return_path_domain=identity.return_path_domain(headers)[:253],
-        sending_ip=received.sending_ip(headers)[:45],
+        sending_ip=(reading.route.sending_ip or received.sending_ip(headers))[:45],
         first_hop_at=received.first_hop_at(headers),
+        stated_folder=folder.value if folder else "",
+        stated_line=readings.storable(f"{stated.header}: {stated.raw}")[:2000] if stated else "",
     )
 
 
@@ -110,7 +118,7 @@ def read_again(test: SeedTest, result: SeedResult, now: datetime, found: Iterabl
     best = min(present, key=lambda place: (height(verdict_of(place)), place.pk))
     facts = next((one.facts for one in found if one.arrival.message_key == measured.message_key), None)
     match = next(iter(found), None)
-    _decide(test, result, best, facts or read_facts(ledger.header_block(best)), match, now)
+    _decide(test, result, best, facts or read_facts(ledger.header_block(best), best.mailbox), match, now)
 
 
 def _all_gone(result: SeedResult, now: datetime) -> None:
@@ -164,6 +172,7 @@ def _set_facts(result: SeedResult, best: Arrival, facts: MessageFacts) -> None:
     result.from_domain = facts.from_domain
     result.return_path_domain = facts.return_path_domain
     result.sending_ip = facts.sending_ip
+    result.stated_folder, result.stated_line = facts.stated_folder, facts.stated_line
     result.transit_seconds = _seconds(facts.first_hop_at, best.internaldate)
     confirmed = result.dispatch == Dispatch.CONFIRMED
     result.delivery_seconds = _seconds(result.dispatched_at if confirmed else None, best.internaldate)

@@ -33,7 +33,7 @@ from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
 from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedResult, SeedTest, Status
-from seedtest.services import cadence, recording, signing_in
+from seedtest.services import cadence, examining, raw_mail, recording, signing_in
 from seedtest.services.idle_database import release_connection
 from seedtest.services.recording import Look
 
@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 #: Mailboxes offered in one tick, and in one message.
 OFFER_LIMIT, HINT_LIMIT = 2000, 50
 WAITING = Placement.WAITING.value
+#: A mailbox that slept so long is asked how full it is; one that is read often is asked by its full checks.
+QUOTA_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,10 @@ def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
         claim=claim,
         started_at=now,
         shared=mailbox.seed_accounts.values("workspace_id").distinct().count() > 1,
+        keep_raw_bytes=raw_mail.cap_of(mailbox),
         rechecks=asked is None or now >= asked + cadence.recheck_every(settings.PACE),
+        quota_used=mailbox.quota_used,
+        window=mailbox.catalog_entry.limits.window_messages,
     )
 
 
@@ -152,6 +157,9 @@ def _order(mailbox: Mailbox, look: Look, *, is_new: bool) -> ScanOrder:
         full_check_since=since.date() if since else None,
         known=known,
         recheck=tuple(_recheck(mailbox, look.started_at)) if look.rechecks else (),
+        quota=mailbox.last_good_poll_at is None or mailbox.last_good_poll_at <= look.started_at - QUOTA_EVERY,
+        keep_body_bytes=look.keep_raw_bytes,
+        authserv_ids=examining.names_of(mailbox.authserv_ids),
     )
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -15,13 +16,11 @@ from placement.errors import PlacementError
 from placement.vocabulary import MatchKind, Placement, Reason, ScanResult
 from seedtest.models import claims
 from seedtest.models.clock import db_now
-from seedtest.models.mailboxes import Arrival, Mailbox, MailboxState
+from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
-from seedtest.services import backing_off, cadence, ledger, matching, waking
+from seedtest.services import backing_off, cadence, ledger, matching, raw_mail, waking
 from seedtest.services.matching import Found
 
-#: A mailbox this full may refuse mail: a miss there proves nothing.
-FULL = 0.95
 WAITING = Placement.WAITING.value
 
 
@@ -33,6 +32,17 @@ class Look:
     started_at: datetime
     shared: bool = False  # lent to several workspaces
     rechecks: bool = False  # asks for the known places again
+    quota_used: float | None = None  # as last told: most looks do not ask
+    window: int | None = None  # messages of a folder that the provider shows
+    keep_raw_bytes: int = 0  # of each matched message; 0 = no raw mail is kept
+
+
+class Applied(NamedTuple):
+    """Tests that got their first message now; whether a known message stands in a new place; files still to write."""
+
+    begun: Sequence[SeedTest] = ()
+    moved: bool = False
+    copies: Sequence[raw_mail.Copy] = ()
 
 
 def record(look: Look, scan: ScanResult) -> bool:
@@ -41,22 +51,23 @@ def record(look: Look, scan: ScanResult) -> bool:
         now = db_now()
         if not claims.finish(look.claim, next_poll_at=now):
             return False
-        begun, moved = _apply(look, scan, now)
-        _healthy(look, scan, now, moved=moved)
-    for test in begun:
+        applied = _apply(look, scan, now)
+        _healthy(look, scan, now, moved=applied.moved)
+    raw_mail.store(applied.copies)
+    for test in applied.begun:
         waking.wake_test(test, db_now())
     return True
 
 
-def _apply(look: Look, scan: ScanResult, now: datetime) -> tuple[list[SeedTest], bool]:
-    """Returns the tests that got their first message now, and whether a known message stands in a new place."""
+def _apply(look: Look, scan: ScanResult, now: datetime) -> Applied:
     mailbox_id = look.claim.mailbox_id
     folders = ledger.save_folders(mailbox_id, scan.folders, now)
     moved = not look.rechecks and ledger.stand_elsewhere(mailbox_id, scan.sightings)
     arrivals = ledger.save_arrivals(mailbox_id, folders, scan.sightings, now)
     ledger.save_evidence(arrivals, scan.sightings, now, matched_only=look.shared)
     if not _concerns_tests(scan):
-        return [], False
+        return Applied()
+    copies = raw_mail.note(arrivals, scan.sightings, now, cap=look.keep_raw_bytes)
     tests = _lock_tests(mailbox_id, scan, now)
     begun = _give_matches(mailbox_id, scan, arrivals, tests, now)
     _note_rivals(mailbox_id, scan, tests)
@@ -64,7 +75,7 @@ def _apply(look: Look, scan: ScanResult, now: datetime) -> tuple[list[SeedTest],
     _read_again(changed, tests, now)
     if scan.full_check is not None:
         _conclude(look, scan, tests, now)
-    return begun, moved
+    return Applied(begun, moved, copies)
 
 
 def _concerns_tests(scan: ScanResult) -> bool:
@@ -96,10 +107,11 @@ def _give_matches(
     mailbox_id: int, scan: ScanResult, arrivals: ledger.Ledger, tests: dict[int, SeedTest], now: datetime
 ) -> list[SeedTest]:
     found: dict[int, list[Found]] = {}
+    mailbox = Mailbox.objects.get(pk=mailbox_id)
     for one in scan.sightings:
         if one.match is None or one.match.test not in tests or one.place not in arrivals:
             continue
-        facts = matching.read_facts(one.header_block)
+        facts = matching.read_facts(one.header_block, mailbox)
         found.setdefault(one.match.test, []).append(Found(arrivals[one.place], facts, one.match.kind, one.match.where))
     return [tests[test_id] for test_id, some in found.items() if _give(tests[test_id], mailbox_id, some, now)]
 
@@ -120,7 +132,7 @@ def attach(test: SeedTest, arrivals: Iterable[Arrival], *, kind: MatchKind, wher
     with transaction.atomic():
         test = SeedTest.objects.select_for_update().get(pk=test.pk)
         for arrival in sorted(arrivals, key=lambda one: one.internaldate):
-            facts = matching.read_facts(ledger.header_block(arrival))
+            facts = matching.read_facts(ledger.header_block(arrival), arrival.mailbox)
             if not test.results.filter(mailbox_id=arrival.mailbox_id).exists():
                 continue
             _give(test, arrival.mailbox_id, [Found(arrival, facts, kind, where)], now)
@@ -154,7 +166,7 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
     if not check.complete:
         words = "; ".join(f"{name}: {said}" for name, said in check.failures)
         values |= {"detail": words[:2000]}
-    elif (blind := _blind(scan)) is not None:
+    elif (blind := _blind(look, scan)) is not None:
         values |= {"placement": Placement.UNKNOWN.value, "reason": blind.value, "decided_at": now}
     elif test.first_arrival_at or result.dispatch == "confirmed":
         missing = Placement.MISSING.value
@@ -163,19 +175,30 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
     test.raise_version()
 
 
-def _blind(scan: ScanResult) -> Reason | None:
+def _blind(look: Look, scan: ScanResult) -> Reason | None:
     """Why this mailbox can show an inbox placement but never prove a miss."""
     if not scan.junk_visible:
         return Reason.JUNK_NOT_VISIBLE
-    if scan.quota_used is not None and scan.quota_used >= FULL:
-        return Reason.MAILBOX_FULL
-    return None
+    return Reason.MAILBOX_FULL if _full(look, scan) else None
+
+
+def _full(look: Look, scan: ScanResult) -> bool:
+    """It may refuse mail, or hide what it has."""
+    quota = look.quota_used if scan.quota_used is None else scan.quota_used
+    return max(quota or 0.0, _window_used(look, scan) or 0.0) >= FULL
+
+
+def _window_used(look: Look, scan: ScanResult) -> float | None:
+    """How much of the messages that its provider shows in a folder the fullest watched folder holds."""
+    counts = [state.messages for state in scan.folders if state.folder.watched and state.messages is not None]
+    return max(counts) / look.window if look.window and counts else None
 
 
 def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> None:
     """The mailbox answered: its state, and when it is looked into next."""
-    reason, detail = _complaint(scan)
+    reason, detail = _complaint(look, scan)
     values: dict[str, object] = {
+        "window_used": _window_used(look, scan),
         "state": MailboxState.DEGRADED if reason else MailboxState.HEALTHY,
         "state_reason": reason.value,
         "state_detail": detail,
@@ -192,12 +215,12 @@ def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> Non
     Mailbox.objects.filter(pk=look.claim.mailbox_id).update(**values)
 
 
-def _complaint(scan: ScanResult) -> tuple[Reason, str]:
+def _complaint(look: Look, scan: ScanResult) -> tuple[Reason, str]:
     """What is wrong with a mailbox that answered: (reason, folder names), or (NONE, "")."""
     unread = [state.folder.name for state in scan.folders if state.folder.watched and state.cursor is None]
     if unread:
         return Reason.FOLDER_UNREADABLE, ", ".join(unread)
-    return (Reason.NONE, "") if scan.junk_visible else (Reason.JUNK_NOT_VISIBLE, "")
+    return _blind(look, scan) or Reason.NONE, ""
 
 
 def fail(look: Look, error: PlacementError) -> bool:
