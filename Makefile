@@ -1,9 +1,10 @@
 # make demo [EML=path/to/message.eml] [ONCE=1]   a real seed test in an embedded mail world
 # make test                                      everything, with real servers where they can be had
 # make lint                                      ruff and mypy alone
+# make bench                                     what looking into mailboxes costs, beside other ways (docs/benchmarks.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint
+.PHONY: help venv demo test lint bench
 .NOTPARALLEL:
 
 BIN := .venv/bin
@@ -56,3 +57,11 @@ test: .venv/.installed-dev
 	part 'The service: tests/seedtest' $(BIN)/pytest tests/seedtest; \
 	part 'Real servers: tests/live' $(BIN)/pytest tests/live; \
 	exit $$status
+
+.venv/.installed-bench: .venv/.installed-dev tests/bench/requirements.txt
+	@$(PIP) -r tests/bench/requirements.txt
+	@touch $@
+
+bench: .venv/.installed-bench
+	@scripts/install-test-servers
+	@$(BIN)/python -m tests.bench

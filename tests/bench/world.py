@@ -1,0 +1,163 @@
+"""What is measured against: a real Dovecot with filled mailboxes, relays in front of it, contenders as processes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from placement.marker import OWN_HEADER
+from tests.live.servers.dovecot import MAIL_UID, Dovecot
+from tests.live.servers.dovecot_config import PASSWORD
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Mails that stand in the mailboxes before anything is measured.
+OLD = {"": 100, ".Junk": 20, ".Promotions": 0}
+FOLDERS = ("INBOX", "Junk", "Promotions")
+#: The same Dovecot for all; imap processes are kept, and there may be one for every kept session.
+KEPT = """
+default_process_limit = 2400
+default_client_limit = 4800
+mail_max_userip_connections = 100
+service imap {
+  service_count = 0
+  process_limit = 2400
+}
+service anvil {
+  client_limit = 9000
+}
+service auth {
+  client_limit = 9000
+}
+service stats {
+  client_limit = 9000
+}
+"""
+#: As Dovecot comes: one imap process a login.
+ONE_LOGIN_A_PROCESS = KEPT.replace("service_count = 0", "service_count = 1")
+
+_number = itertools.count(1)
+
+
+def message(token: str) -> bytes:
+    """About 7.7 KB of headers, as much as mail brings that crossed two big providers."""
+    hop = (
+        "Received: from mx{0}.relay.example (mx{0}.relay.example [192.0.2.{0}])\r\n"
+        "\tby in{0}.seed.example with ESMTPS id {1};\r\n\tSun, 22 Nov 2026 09:00:{0:02} +0000\r\n"
+    )
+    lines = [hop.format(number, "a" * 40) for number in range(10, 22)]
+    lines += [f"X-Filler-{number}: {'x' * 70}\r\n\t{'y' * 70}\r\n" for number in range(34)]
+    lines += [
+        "From: Brand <news@brand.example>\r\n",
+        "Subject: Offers of the week\r\n",
+        f"Message-ID: <{next(_number)}.{os.getpid()}@brand.example>\r\n",
+        "Date: Sun, 22 Nov 2026 09:00:00 +0000\r\n",
+    ]
+    lines += [f"{OWN_HEADER}: {token}\r\n"] if token else []
+    return ("".join(lines) + "\r\nHello.\r\n").encode()
+
+
+class World:
+    """`users` exist and are filled; `drop` puts a message into mailboxes as a delivery would."""
+
+    def __init__(self, dovecot: Dovecot, users: Sequence[str]) -> None:
+        self.dovecot = dovecot
+        self.users = list(users)
+        self._mail = dovecot.directory / "mail"
+        self._old = self._mail / "old.eml"
+        self._write(self._old, message(""))
+        for user in users:
+            self._fill(user)
+
+    def _fill(self, user: str) -> None:
+        home = self._mail / user
+        for name, count in OLD.items():
+            folder = home / "Maildir" / name
+            for part in ("cur", "new", "tmp"):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            size = self._old.stat().st_size
+            for number in range(count):
+                os.link(self._old, folder / "cur" / f"{number}.old.example,S={size},W={size}:2,S")
+        if os.geteuid() == 0:
+            for path in (home, *home.rglob("*")):
+                if path.is_dir():
+                    os.chown(path, MAIL_UID, MAIL_UID)
+
+    def drop(self, users: Sequence[str], token: str) -> None:
+        """A new message in each INBOX, placed where a delivery agent places it."""
+        source = self._mail / "new.eml"
+        self._write(source, message(token))
+        number, size = next(_number), source.stat().st_size
+        for user in users:
+            os.link(source, self._mail / user / "Maildir" / "new" / f"{time.time_ns()}.{number},S={size},W={size}")
+        source.unlink()
+
+    def _write(self, path: Path, raw: bytes) -> None:
+        path.write_bytes(raw)
+        if os.geteuid() == 0:
+            os.chown(path, MAIL_UID, MAIL_UID)
+
+
+class Program:
+    """A child that answers every JSON line with one."""
+
+    def __init__(self, *command: str) -> None:
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def ask(self, question: object = None) -> Any:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(question) + "\n")
+        self._process.stdin.flush()
+        return self.hear()
+
+    def hear(self) -> Any:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._process.args!r} ended without an answer")
+        return json.loads(line)
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+class Relay(Program):
+    def __init__(self, target: int, rtt_ms: float) -> None:
+        super().__init__(sys.executable, "-m", "tests.bench.relay", str(target), str(rtt_ms))
+        self.port = int(self.hear())
+
+
+class Contender(Program):
+    """One way to look into mailboxes, in a process of its own. `pass_over` looks once into each of `users`."""
+
+    def __init__(self, method: str, port: int, world: World, users: Sequence[str], **order: object) -> None:
+        node = ("node", str(ROOT / "tests" / "bench" / "imapflow.mjs"))
+        ours = (sys.executable, "-m", "tests.bench.contenders")
+        super().__init__(*(node if method == "imapflow" else ours))
+        self.order: dict[str, Any] = {
+            "method": method, "port": port, "ca": str(world.dovecot.ca_file), "tls": True, "users": list(users),
+            "password": PASSWORD, "folders": FOLDERS, "concurrency": 1, "header": OWN_HEADER,
+        } | order  # fmt: skip
+        self.ready = self.ask(self.order)
+
+    def pass_over(self, tokens: Sequence[str]) -> dict[str, float]:
+        found: dict[str, float] = self.ask({"tokens": list(tokens)})
+        return found
