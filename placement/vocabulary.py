@@ -312,6 +312,7 @@ class FolderState:
     folder: Folder
     cursor: Cursor | None = None
     reset: bool = False  # UIDVALIDITY changed: the folder was read anew
+    messages: int | None = None  # that stand in it, where the server says
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +342,7 @@ class ScanOrder:
     known: Mapping[tuple[str, int], frozenset[int]] = field(default_factory=dict)
     recheck: tuple[Place, ...] = ()  # known places to ask for again: gone? which tab by now?
     max_messages: int = 500  # cap of one pass; the rest is backlog
+    quota: bool = False  # ask how full the mailbox is, also without a full check
     keep_body_bytes: int = 0  # of each matched message; 0 = bodies are not kept
     authserv_ids: tuple[str, ...] = ()  # names under which an operator's own server writes its results
 

@@ -124,6 +124,10 @@ PACE = env.float("PACE", default=1.0)
 ALLOWANCE_MINUTES: float | None = env.float("ALLOWANCE_MINUTES", default=None)
 START_BY = timedelta(hours=env.float("START_BY_HOURS", default=24))
 WATCH_FOR = timedelta(hours=env.float("WATCH_HOURS", default=24))
+#: Days without a good look, though looks were tried, after which a seed is set aside until one succeeds.
+QUARANTINE_AFTER_DAYS = env.float("QUARANTINE_AFTER_DAYS", default=3.0)
+#: Days after which `purgeseeds` may delete messages of ended tests in the operator's pool; 0 = never.
+PURGE_POOL_AFTER_DAYS = env.int("PURGE_POOL_AFTER_DAYS", default=0)
 
 # --- retention, in days
 RETAIN_UNMATCHED_ARRIVALS = env.int("RETAIN_UNMATCHED_ARRIVALS", default=14)

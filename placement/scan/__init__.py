@@ -44,7 +44,7 @@ def scan(
     checked = everything or FullReading()
     recognised = recognise_all(mailbox, (*reading.found, *checked.found), ask)
     tabs = ask_tabs(mailbox, recognised, folders, again.present)
-    quota = mailbox.quota() if everything else None
+    quota = mailbox.quota() if everything or order.quota else None
     bodies = keep_bodies(mailbox, recognised, order.keep_body_bytes)
     return ScanResult(
         folders=reading.states,

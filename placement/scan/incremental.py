@@ -88,11 +88,11 @@ def plan(
         cursor = cursors.get(folder.name)
         want = _want(folder, status, cursor, is_new_mailbox=not cursors)
         if want is None:
-            states[folder.raw_name] = FolderState(folder, cursor or _at_the_end(status))
+            states[folder.raw_name] = FolderState(folder, cursor or _at_the_end(status), messages=status.messages)
         elif want.most > 0:
             wants.append(want)
         else:
-            states[folder.raw_name] = FolderState(folder, _at_the_end(status), reset=want.reset)
+            states[folder.raw_name] = FolderState(folder, _at_the_end(status), want.reset, status.messages)
     steps, backlog = _steps(wants, max_messages)
     return Plan(states, steps, backlog)
 
@@ -152,7 +152,7 @@ def read_new(mailbox: Mailbox, plan: Plan) -> Reading:
             continue
         messages, after = (answer.found, step.after) if not answer.error else read_around(mailbox, step)
         folder = step.want.folder
-        states[folder.raw_name] = FolderState(folder, after, step.want.reset)
+        states[folder.raw_name] = FolderState(folder, after, step.want.reset, step.want.status.messages)
         found += [Found(folder, answer.uidvalidity, message) for message in messages]
         backlog |= after.uidnext < step.after.uidnext
     return Reading(tuple(states.values()), tuple(found), backlog)

@@ -52,7 +52,7 @@ class MailboxState(models.TextChoices):
 
 #: States in which a mailbox is still polled (with back-off where it fails).
 POLLED_STATES = (MailboxState.NEW, MailboxState.HEALTHY, MailboxState.DEGRADED, MailboxState.NEEDS_SIGN_IN)
-#: From so full on a mailbox may refuse mail, or hide its older mail (catalogue: window_messages): a miss proves nothing.
+#: So full, a mailbox may refuse mail or hide some of it (catalogue: window_messages): a miss proves nothing.
 FULL = 0.90
 #: Lost claims after which a mailbox is polled on the `poll-suspect` queue only.
 SUSPECT_AFTER = 2

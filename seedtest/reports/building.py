@@ -23,12 +23,15 @@ from placement.vocabulary import (
     Reason,
     Tab,
 )
-from seedtest.models import Marker, SeedResult, SeedTest
-from seedtest.models.seedtests import Status
+from seedtest.models import Marker, SeedAccount, SeedResult, SeedTest
+from seedtest.models.seedtests import Mode, Status
+from seedtest.reports import peers
 from seedtest.reports.findings import find
 from seedtest.reports.judging import judge
 from seedtest.reports.numbers import authenticated, delivery, provider_rates, total_rates
-from seedtest.reports.values import About, Carry, Counts, ProviderRow, Report, SeedRow, Totals
+from seedtest.reports.seed_findings import about_seeds
+from seedtest.reports.seed_words import tell
+from seedtest.reports.values import About, Carry, Counts, LeftOut, ProviderRow, Report, SeedRow, Totals
 
 STATUS_TEXT: Final[dict[str, str]] = {
     Status.DRAFT: "Not opened yet.",
@@ -49,14 +52,17 @@ _AUTH_FIELDS: Final = frozenset(one.name for one in fields(AuthResult))
 
 
 def build(test: SeedTest) -> Report:
-    """Four queries; header blocks are never read."""
+    """Four queries, six where an ended test has misses; header blocks are never read."""
     carry = _carry(test)
     seeds = tuple(_seed_row(result, carry.token) for result in _results(test))
+    measured = tuple(seed for seed in seeds if not seed.biased)
     rows = tuple(
-        _provider_row(provider, list(group)) for provider, group in groupby(seeds, key=lambda seed: seed.provider)
+        _provider_row(provider, list(group)) for provider, group in groupby(measured, key=lambda seed: seed.provider)
     )
     about = _about(test)
-    totals = _totals(rows, seeds, about.domain_mix)
+    totals = _totals(rows, measured, about.domain_mix)
+    left_out = _left_out(test)
+    unlisted = _unlisted(test, measured)
     provisional = about.is_open or totals.counts.waiting > 0
     return Report(
         about=about,
@@ -65,9 +71,42 @@ def build(test: SeedTest) -> Report:
         totals=totals,
         providers=rows,
         seeds=seeds,
-        findings=find(about, rows, seeds),
-        verdict=judge(about, totals, rows, seeds),
+        findings=(
+            *find(about, rows, measured), *about_seeds(left_out, unlisted, [seed for seed in seeds if seed.biased])
+        ),
+        verdict=judge(about, totals, rows, measured),
+        left_out=left_out,
+        upload_again=tuple(seed.address for seed in unlisted),
+    )  # fmt: skip
+
+
+def _left_out(test: SeedTest) -> tuple[LeftOut, ...]:
+    return tuple(
+        LeftOut(
+            seed=one["seed"],
+            address=one["email"],
+            masked_address=masked(one["email"]),
+            provider=one["provider"],
+            provider_name=providers.get(one["provider"]).name,
+            state=one["state"],
+            title=told.title,
+            next_step=told.next_step,
+        )
+        for one in test.left_out
+        for told in tell([(one["problem"], "")])
     )
+
+
+def _unlisted(test: SeedTest, seeds: Sequence[SeedRow]) -> list[SeedRow]:
+    """Seeds that this campaign and those before it, of the same From domain, passed over; their siblings got them."""
+    missed = [seed for seed in seeds if seed.placement is Placement.MISSING]
+    if not missed or test.mode != Mode.ESP or test.status != Status.COMPLETE:
+        return []
+    campaigns = peers.recent(test.workspace, before=test.created_at)
+    domain = next((one.from_domain for one in campaigns if one.test == test.pk), "")
+    silent = peers.unlisted(one for one in campaigns if one.from_domain == domain)
+    ids = set(SeedAccount.objects.filter(pk__in=silent).values_list("public_id", flat=True)) if silent else set()
+    return [seed for seed in missed if seed.seed in ids]
 
 
 def _results(test: SeedTest) -> Iterable[SeedResult]:
@@ -165,6 +204,7 @@ def _seed_row(result: SeedResult, token: str) -> SeedRow:
         copies=result.copies,  # type: ignore[attr-defined]  # annotated
         variants=result.variants,  # type: ignore[attr-defined]
         rival_tests=tuple(result.rival_tests),
+        biased=result.biased,
     )
 
 

@@ -224,16 +224,16 @@ def _provisional(about: About, rows: _Rows, seeds: _Seeds) -> Iterator[Finding]:
 
 
 def _addresses(seeds: Iterable[SeedRow]) -> tuple[str, ...]:
-    return _listing([seed.masked_address for seed in seeds])
+    return listing([seed.masked_address for seed in seeds])
 
 
-def _listing(items: Sequence[str]) -> tuple[str, ...]:
+def listing(items: Sequence[str]) -> tuple[str, ...]:
     more = len(items) - _SHOWN
     return (*items[:_SHOWN], *((f"and {more} more",) if more > 0 else ()))
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(_listing(names))
+    return ", ".join(listing(names))
 
 
 _LOOKS: Final[tuple[_Look, ...]] = (

@@ -24,6 +24,8 @@ DEFINITIONS: Final = (
     "Not sent, unknown (we could not look) and waiting are outside n and shown beside it.",
     "Promotions and other tabs count as inbox. The primary rate is the share of the inbox messages whose tab the "
     "provider shows; it is given for each provider and never summed.",
+    "Seeds that were excluded when the test was opened, and biased ones (they file known-good mail as spam), are in no "
+    "number; both are listed.",
     "Missing is said only after every folder was looked through after the deadline.",
     "Intervals are Wilson 95 %. The overall rate has none until the stream has repeats to take its variation from.",
 )
@@ -164,6 +166,21 @@ class SeedRow:
     copies: int
     variants: int
     rival_tests: tuple[str, ...] = ()  # public ids
+    biased: bool = False  # files known-good mail as spam: stands apart, in no number
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A seed that was excluded when the test was opened."""
+
+    seed: str
+    address: str = field(repr=False)
+    masked_address: str
+    provider: str
+    provider_name: str
+    state: str
+    title: str
+    next_step: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +267,11 @@ class Report:
     provisional: bool  # something waits or may still change: fast providers answer first
     totals: Totals
     providers: tuple[ProviderRow, ...]
-    seeds: tuple[SeedRow, ...]
+    seeds: tuple[SeedRow, ...]  # those that stand apart included
     findings: tuple[Finding, ...]
     verdict: Verdict
+    left_out: tuple[LeftOut, ...] = ()
+    upload_again: tuple[str, ...] = field(default=(), repr=False)  # addresses that are not on the sender's list
     limits: tuple[str, ...] = LIMITS_TEXT
     definitions: tuple[str, ...] = DEFINITIONS
     definitions_version: str = DEFINITIONS_VERSION

@@ -14,7 +14,7 @@ from placement import providers
 from placement.headers.domains import normal_domain
 from placement.marker import OWN_HEADER
 from seedtest.models import OutgoingMessage, Schedule, SeedList, SendingProfile, Stream, User, Workspace
-from seedtest.models.seedtests import Mode
+from seedtest.models.seedtests import Kind, Mode
 
 #: Clocks of mail servers and of callers differ from ours by so much at most.
 CLOCK_SLACK: Final = timedelta(minutes=5)
@@ -69,6 +69,7 @@ class NewTest:
     """A test as it is asked for."""
 
     name: str
+    kind: Kind = Kind.PLACEMENT
     mode: Mode = Mode.ESP
     match: MatchRequest = field(default_factory=MatchRequest)
     stream: Stream | None = None

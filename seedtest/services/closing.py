@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 from placement.vocabulary import Placement, Reason
 from seedtest.models.mailboxes import Mailbox, MailboxState
-from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, SeedResult, SeedTest, Status
+from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Kind, SeedResult, SeedTest, Status
 from seedtest.services import publishing
 
 #: How long after its deadline a seed that we cannot look into is still tried before it is called unknown.
@@ -152,5 +152,7 @@ def settle(test: SeedTest, now: datetime) -> bool:
 
 
 def publish(test: SeedTest, kind: str, data: dict[str, object], now: datetime) -> None:
+    if test.kind == Kind.CONTROL:
+        return  # nobody waits for a control: what it shows is told of the seeds
     body = {"test": test.public_id, **data}
     publishing.emit(test.workspace, kind, f"{kind}:{test.public_id}", body, now=now)

@@ -21,9 +21,10 @@ from seedtest.models import (
     Stream,
     Workspace,
 )
-from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Mode, SentAtSource, Status
+from seedtest.models.mailboxes import SeedAccountQuerySet
+from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Kind, Mode, SentAtSource, Status
 from seedtest.models.sending import OutboundStatus
-from seedtest.services import closing, marking, outgoing, recording, waking
+from seedtest.services import closing, left_out, marking, outgoing, recording, waking
 from seedtest.services.asking import (
     CLOCK_SLACK,
     Fault,
@@ -72,13 +73,18 @@ def open_test(workspace: Workspace, new: NewTest, *, now: datetime) -> SeedTest:
     return test
 
 
-def _chosen_seeds(workspace: Workspace, new: NewTest) -> list[SeedAccount]:
-    seeds = SeedAccount.objects.usable().filter(workspace=workspace).select_related("mailbox")
+def _asked_for(workspace: Workspace, new: NewTest) -> SeedAccountQuerySet:
+    """The seeds this test is about, whether they can be used or not."""
+    seeds = SeedAccount.objects.switched_on().filter(workspace=workspace).select_related("mailbox", "health")
     if new.seed_list is not None:
         seeds = seeds.filter(list_memberships__seed_list=new.seed_list)
     if new.provider_filter:
         seeds = seeds.filter(mailbox__provider__in=new.provider_filter)
-    ordered = seeds.order_by("mailbox__provider", "id")
+    return seeds
+
+
+def _chosen_seeds(workspace: Workspace, new: NewTest) -> list[SeedAccount]:
+    ordered = _asked_for(workspace, new).usable().order_by("mailbox__provider", "id")
     by_provider = groupby(ordered, key=lambda seed: seed.mailbox.provider)
     chosen = [seed for _, group in by_provider for seed in islice(group, new.max_seeds_per_provider)]
     if chosen:
@@ -94,6 +100,8 @@ def _save_test(workspace: Workspace, new: NewTest, seeds: Iterable[SeedAccount],
     return SeedTest.objects.create(
         workspace=workspace,
         name=new.name.strip(),
+        kind=new.kind,
+        left_out=left_out.seeds_of(_asked_for(workspace, new)),
         stream=new.stream or _stream_of(workspace, new.sender_domain),
         seed_list=new.seed_list,
         seed_list_version=new.seed_list.version if new.seed_list else None,
@@ -147,6 +155,7 @@ def _save_results(test: SeedTest, seeds: Iterable[SeedAccount]) -> None:
             provider=seed.mailbox.provider,
             mailbox_type=seed.mailbox_type,
             region=seed.region,
+            biased=test.kind == Kind.PLACEMENT and left_out.is_biased(seed),
             dispatch=Dispatch.ASSUMED if told else Dispatch.UNKNOWN,
         )
         for seed in seeds

@@ -152,8 +152,8 @@ def _add(workspace: Workspace, number: int, row: Mapping[str, str]) -> ImportedL
 
 
 def exported_accounts(seed_list: SeedList) -> list[SeedAccount]:
-    """The members a campaign should be sent to: without those switched off or out of service."""
-    members = SeedAccount.objects.usable().filter(seed_lists=seed_list).select_related("mailbox")
+    """The members a campaign should be sent to: without those that are switched off, full, or not well."""
+    members = SeedAccount.objects.exportable().filter(seed_lists=seed_list).select_related("mailbox")
     return list(members.order_by("mailbox__provider", "mailbox__address"))
 
 

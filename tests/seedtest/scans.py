@@ -93,9 +93,10 @@ def scanned(
     gone: Sequence[Place] = (),
     quota_used: float | None = None,
     backlog: bool = False,
+    messages: int | None = None,
 ) -> ScanResult:
     top = max([one.place.uid for one in sightings], default=0) + 1
-    states = tuple(FolderState(folder, Cursor(UIDVALIDITY, top)) for folder in folders)
+    states = tuple(FolderState(folder, Cursor(UIDVALIDITY, top), messages=messages) for folder in folders)
     return ScanResult(
         folders=states,
         sightings=sightings,
@@ -110,7 +111,9 @@ def scanned(
 LOOKED_EVERYWHERE = FullCheck(complete=True, folders=4)
 
 
-def look_at(seed: models.SeedAccount, *, shared: bool = False, started_at: datetime | None = None) -> Look:
+def look_at(
+    seed: models.SeedAccount, *, shared: bool = False, started_at: datetime | None = None, window: int | None = None
+) -> Look:
     """Claim the seed's mailbox as a worker would."""
     models.Mailbox.objects.filter(pk=seed.mailbox_id).update(
         next_poll_at=db_now(), backoff_until=None, auth_backoff_until=None
@@ -118,4 +121,4 @@ def look_at(seed: models.SeedAccount, *, shared: bool = False, started_at: datet
     with transaction.atomic():
         now = db_now()
         (claim,) = claims.claim([seed.mailbox_id], now, owner="worker", lease=timedelta(seconds=60))
-    return Look(claim=claim, started_at=started_at or now, shared=shared)
+    return Look(claim=claim, started_at=started_at or now, shared=shared, window=window)

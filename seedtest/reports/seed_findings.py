@@ -1,0 +1,56 @@
+"""Findings about the seeds themselves: left out, biased, not on the sender's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from placement.vocabulary import Placement
+from seedtest.reports.findings import listing
+from seedtest.reports.peers import SILENT_CAMPAIGNS
+from seedtest.reports.values import Finding, LeftOut, SeedRow
+
+
+def about_seeds(
+    left_out: Sequence[LeftOut], unlisted: Sequence[SeedRow], biased: Sequence[SeedRow]
+) -> Iterator[Finding]:
+    if unlisted:
+        yield _not_on_list(unlisted)
+    if biased:
+        yield _apart(biased)
+    if left_out:
+        yield _excluded(left_out)
+
+
+def _not_on_list(seeds: Sequence[SeedRow]) -> Finding:
+    return Finding(
+        "not_on_list",
+        "high",
+        "Not on your list, or suppressed",
+        f"{len(seeds)} seeds got nothing from this From domain in the last {SILENT_CAMPAIGNS} campaigns, while their "
+        "siblings did. They count as missing, and probably were never sent to.",
+        "Upload these addresses to your ESP again, and look for them under suppressions and bounces.",
+        listing([seed.masked_address for seed in seeds]),
+    )
+
+
+def _apart(seeds: Sequence[SeedRow]) -> Finding:
+    spam = sum(seed.placement is Placement.SPAM for seed in seeds)
+    return Finding(
+        "biased_seeds",
+        "info",
+        "Biased seeds stand apart",
+        f"{len(seeds)} seeds file known-good mail as spam ({spam} filed this one so). They are in no number here.",
+        "Look for rules, blocked senders and old spam reports in their web settings, or replace them.",
+        listing([seed.masked_address for seed in seeds]),
+    )
+
+
+def _excluded(left_out: Sequence[LeftOut]) -> Finding:
+    return Finding(
+        "seeds_left_out",
+        "info",
+        "Seeds were left out",
+        f"{len(left_out)} seeds were not well when the test was opened, so they are in no number here.",
+        left_out[0].next_step,
+        listing([f"{one.masked_address}: {one.title}" for one in left_out]),
+    )

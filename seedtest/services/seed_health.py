@@ -1,0 +1,195 @@
+"""Judges a seed from facts alone: state, problems, excluded or not. Pure; `seed_watch` gathers and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from placement.vocabulary import Reason
+from seedtest.models.mailboxes import FULL, MailboxState
+from seedtest.models.seed_health import HealthProblem, HealthState
+from seedtest.reports.seed_words import Weight, weight_of
+
+NEARLY_FULL = 0.70
+#: A mailbox that gets more tests than this in a day looks unlike a subscriber's: our guess, no provider says.
+TESTS_A_DAY = 20
+#: A web login is asked for when so much of the provider's limit has passed.
+WEB_LOGIN_SHARE = 0.8
+#: Looks that must have failed in a row: a service that was off for a week has not tried anything.
+TRIES = 3
+#: Agreement is a warning below this share, of at least so many tests.
+AGREES, AGREEMENT_TESTS = 0.5, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of one seed."""
+
+    mailbox_state: str
+    enabled: bool = True
+    state_reason: str = ""
+    known_since: datetime | None = None
+    last_good_poll_at: datetime | None = None
+    last_failed_poll_at: datetime | None = None
+    failures: int = 0
+    quota_used: float | None = None
+    window_used: float | None = None
+    token_error: str = ""
+    web_login_at: datetime | None = None
+    inactive_days: int | None = None
+    tests_today: int = 0
+    odd_folders: tuple[str, ...] = ()
+    agreement: float | None = None
+    agreement_n: int = 0
+    biased: bool = False
+    not_on_list: tuple[str, ...] = ()  # From domains
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    state: HealthState
+    problems: tuple[tuple[HealthProblem, str], ...]  # with what each was seen by
+    excluded: bool
+    full: bool
+    biased: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a rule may ask beside the facts."""
+
+    now: datetime
+    quarantine_after: timedelta
+
+
+_Rule = Callable[[Facts, Question], str | None]
+
+
+def judge(facts: Facts, *, now: datetime, quarantine_after: timedelta) -> Judgement:
+    """Every rule is asked; the worst answer is the state."""
+    asked = Question(now, quarantine_after)
+    answers = ((problem, rule(facts, asked)) for problem, rule in _RULES.items())
+    problems = tuple((problem, seen) for problem, seen in answers if seen is not None)
+    codes = {problem for problem, _ in problems}
+    state = _state(facts, codes)
+    return Judgement(
+        state=state,
+        problems=problems,
+        excluded=any(weight_of(code) is Weight.EXCLUDES for code in codes),
+        full=HealthProblem.MAILBOX_FULL in codes,
+        biased=HealthProblem.BIASED in codes,
+    )
+
+
+def _state(facts: Facts, codes: set[HealthProblem]) -> HealthState:
+    if not facts.enabled or facts.mailbox_state == MailboxState.DISABLED:
+        return HealthState.OFF
+    if codes & {HealthProblem.NO_GOOD_POLL, HealthProblem.CRASHES}:
+        return HealthState.QUARANTINED
+    if HealthProblem.SIGN_IN in codes:
+        return HealthState.NEEDS_SIGN_IN
+    if any(weight_of(code) is Weight.DEGRADES for code in codes):
+        return HealthState.DEGRADED
+    return HealthState.HEALTHY if facts.last_good_poll_at else HealthState.NEW
+
+
+def _sign_in(facts: Facts, asked: Question) -> str | None:
+    return "The last login was refused." if facts.mailbox_state == MailboxState.NEEDS_SIGN_IN else None
+
+
+def _no_good_poll(facts: Facts, asked: Question) -> str | None:
+    """Only where looks were made and failed: silence of our own proves nothing against the mailbox."""
+    last = facts.last_good_poll_at or facts.known_since
+    tried = facts.last_failed_poll_at is not None and facts.failures >= TRIES
+    if last is None or not tried or asked.now - last < asked.quarantine_after:
+        return None
+    return f"Not read since {last:%Y-%m-%d %H:%M} UTC, {facts.failures} looks failed."
+
+
+def _crashes(facts: Facts, asked: Question) -> str | None:
+    return "Its polls killed their worker." if facts.mailbox_state == MailboxState.QUARANTINED else None
+
+
+def _unreachable(facts: Facts, asked: Question) -> str | None:
+    tried = facts.failures >= TRIES and facts.mailbox_state == MailboxState.DEGRADED
+    return f"{facts.failures} looks in a row failed." if tried else None
+
+
+def _says(reason: Reason) -> _Rule:
+    """The last good look complained of this itself."""
+    return lambda facts, asked: "Seen at the last look." if facts.state_reason == reason else None
+
+
+def _mailbox_full(facts: Facts, asked: Question) -> str | None:
+    return _filled("Storage used", facts.quota_used, FULL)
+
+
+def _window_full(facts: Facts, asked: Question) -> str | None:
+    return _filled("Of the messages that IMAP shows", facts.window_used, FULL)
+
+
+def _quota_near(facts: Facts, asked: Question) -> str | None:
+    fullest = max(facts.quota_used or 0.0, facts.window_used or 0.0)
+    return _filled("Used", fullest, NEARLY_FULL) if fullest < FULL else None
+
+
+def _filled(what: str, share: float | None, limit: float) -> str | None:
+    return f"{what}: {share:.0%}." if share is not None and share >= limit else None
+
+
+def _biased(facts: Facts, asked: Question) -> str | None:
+    return "The last control went to spam here and to the inbox elsewhere." if facts.biased else None
+
+
+def _token_trouble(facts: Facts, asked: Question) -> str | None:
+    return facts.token_error[:200] or None
+
+
+def _web_login_due(facts: Facts, asked: Question) -> str | None:
+    used = facts.web_login_at or facts.known_since
+    if facts.inactive_days is None or used is None:
+        return None
+    days = (asked.now - used).days
+    if days < facts.inactive_days * WEB_LOGIN_SHARE:
+        return None
+    return f"No web login noted for {days} days; the limit is about {facts.inactive_days}."
+
+
+def _too_many_tests(facts: Facts, asked: Question) -> str | None:
+    return f"{facts.tests_today} tests in 24 hours." if facts.tests_today > TESTS_A_DAY else None
+
+
+def _odd_folders(facts: Facts, asked: Question) -> str | None:
+    return f"Test messages stood in {', '.join(facts.odd_folders[:3])}." if facts.odd_folders else None
+
+
+def _disagrees(facts: Facts, asked: Question) -> str | None:
+    if facts.agreement is None or facts.agreement_n < AGREEMENT_TESTS or facts.agreement >= AGREES:
+        return None
+    return f"It stood with most of its siblings in {facts.agreement:.0%} of {facts.agreement_n} tests."
+
+
+def _not_on_list(facts: Facts, asked: Question) -> str | None:
+    return f"Nothing from {', '.join(facts.not_on_list[:5])}." if facts.not_on_list else None
+
+
+_RULES: Final[dict[HealthProblem, _Rule]] = {
+    HealthProblem.CRASHES: _crashes,
+    HealthProblem.NO_GOOD_POLL: _no_good_poll,
+    HealthProblem.SIGN_IN: _sign_in,
+    HealthProblem.UNREACHABLE: _unreachable,
+    HealthProblem.JUNK_NOT_VISIBLE: _says(Reason.JUNK_NOT_VISIBLE),
+    HealthProblem.FOLDER_UNREADABLE: _says(Reason.FOLDER_UNREADABLE),
+    HealthProblem.MAILBOX_FULL: _mailbox_full,
+    HealthProblem.WINDOW_FULL: _window_full,
+    HealthProblem.BIASED: _biased,
+    HealthProblem.QUOTA_NEAR: _quota_near,
+    HealthProblem.TOKEN_TROUBLE: _token_trouble,
+    HealthProblem.WEB_LOGIN_DUE: _web_login_due,
+    HealthProblem.TOO_MANY_TESTS: _too_many_tests,
+    HealthProblem.ODD_FOLDERS: _odd_folders,
+    HealthProblem.NOT_ON_LIST: _not_on_list,
+    HealthProblem.DISAGREES: _disagrees,
+}

@@ -1,0 +1,184 @@
+"""The tick that keeps the health of seeds: what it gathers, whom it excludes, what it says once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from placement.vocabulary import FullCheck
+from seedtest import models, reports
+from seedtest.models.clock import db_now
+from seedtest.services import intake, recording, seed_tables, seed_watch
+from seedtest.services.intake import IntakeError, NewTest
+from tests.seedtest.scans import LOOKED_EVERYWHERE, look_at, scanned
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def seed(cast, make_seed, now):
+    return make_seed(cast.workspace, state="healthy", last_good_poll_at=now)
+
+
+def watch(seed, *, at=None, **mailbox):
+    """One tick later, with the mailbox changed so."""
+    models.Mailbox.objects.filter(pk=seed.mailbox_id).update(**mailbox)
+    models.SeedHealth.objects.update(checked_at=db_now() - timedelta(hours=1))
+    seed_watch.watch(at or db_now())
+    return models.SeedHealth.objects.get(seed_account=seed)
+
+
+def lost(now):
+    return {
+        "state": "degraded", "fail_count": 9, "last_failed_poll_at": now, "last_good_poll_at": now - timedelta(days=4),
+    }  # fmt: skip
+
+
+def ended(make_test, workspace, seeds, placements, **fields):
+    """A complete test whose seeds stand where they are said to."""
+    now = db_now()
+    test = make_test(workspace, seeds, status="complete", completed_at=now, deadline_at=now, **fields)
+    for one, placement in zip(seeds, placements, strict=True):
+        test.results.filter(seed_account=one).update(
+            placement=placement,
+            full_check_started_at=now,
+            from_domain="" if placement == "missing" else "brand.example",
+        )
+    return test
+
+
+def test_a_seed_gets_its_health_with_the_first_tick(seed):
+    assert seed_watch.watch(db_now()) == 1
+    assert seed.health.state == "healthy"
+
+
+def test_a_judgement_stands_for_a_while(seed):
+    seed_watch.watch(db_now())
+    assert seed_watch.watch(db_now()) == 0
+
+
+def test_a_refused_login_is_noticed_with_the_next_tick_and_told_once(seed, cast):
+    seed_watch.watch(db_now())
+    models.Mailbox.objects.update(state="needs_sign_in")
+    assert seed_watch.watch(db_now()) == 1
+    watch(seed)
+    (event,) = models.Event.objects.filter(type="seed.auth_failed")
+    assert event.workspace == cast.workspace
+    assert event.data["seed"] == seed.public_id
+    assert "password" not in str(event.data).lower()
+
+
+def test_quarantine_and_return_are_told(seed, now):
+    watch(seed)
+    assert watch(seed, **lost(now)).state == "quarantined"
+    assert watch(seed, state="healthy", fail_count=0, last_good_poll_at=db_now()).state == "healthy"
+    assert list(models.Event.objects.order_by("id").values_list("type", flat=True)) == [
+        "seed.quarantined", "seed.recovered",
+    ]  # fmt: skip
+
+
+def test_a_quarantined_seed_is_still_polled_so_that_it_can_come_back(seed, now):
+    watch(seed, **lost(now))
+    assert models.Mailbox.objects.polled().filter(pk=seed.mailbox_id).exists()
+
+
+def test_an_excluded_seed_is_in_no_new_test_and_the_report_says_which_and_why(seed, cast, make_seed, now):
+    well = make_seed(cast.workspace, state="healthy", last_good_poll_at=now)
+    watch(seed, state="needs_sign_in")
+    test = intake.open_test(cast.workspace, NewTest(name="Spring"), now=db_now())
+    report = reports.build(test)
+    assert [row.seed for row in report.seeds] == [well.public_id]
+    (left_out,) = report.left_out
+    assert (left_out.seed, left_out.title) == (seed.public_id, "It needs a sign-in")
+    (finding,) = [one for one in report.findings if one.code == "seeds_left_out"]
+    assert left_out.masked_address in finding.evidence[0] and seed.mailbox.address not in str(finding)
+
+
+def test_a_workspace_whose_seeds_are_all_excluded_opens_no_test(seed, cast):
+    watch(seed, state="needs_sign_in")
+    with pytest.raises(IntakeError, match="No usable seed"):
+        intake.open_test(cast.workspace, NewTest(name="Spring"), now=db_now())
+
+
+def test_a_seed_that_a_person_switched_off_is_not_told_as_left_out(seed, cast, make_seed):
+    off = make_seed(cast.workspace)
+    models.SeedAccount.objects.filter(pk=off.pk).update(enabled=False)
+    assert intake.open_test(cast.workspace, NewTest(name="Spring"), now=db_now()).left_out == []
+
+
+@pytest.mark.parametrize("ill", [{"state": "needs_sign_in"}, {"quota_used": 0.93}])
+def test_exports_leave_out_seeds_that_would_bounce_or_cannot_be_seen(seed, cast, make_seed, ill, now):
+    well = make_seed(cast.workspace, state="healthy", last_good_poll_at=now)
+    seed_list = models.SeedList.objects.create(workspace=cast.workspace, name="Core")
+    seed_list.seed_accounts.add(seed, well)
+    watch(seed, **ill)
+    assert seed_tables.export_lines(seed_list) == f"{well.mailbox.address}\n"
+    assert "Core v1" in seed_tables.export_csv(seed_list, now=now)
+
+
+def test_a_seed_that_three_campaigns_passed_over_is_not_on_the_list(seed, cast, make_seed, make_test):
+    siblings = [make_seed(cast.workspace), make_seed(cast.workspace)]
+    tests = [ended(make_test, cast.workspace, [seed, *siblings], ["missing", "inbox", "spam"]) for _ in range(3)]
+    report = reports.build(tests[-1])
+    assert report.upload_again == (seed.mailbox.address,)
+    (finding,) = [one for one in report.findings if one.code == "not_on_list"]
+    assert seed.mailbox.address not in str(finding)
+    assert ["not_on_list", "Nothing from brand.example."] in watch(seed).problems
+    assert reports.build(tests[0]).upload_again == (), "two campaigns later nobody knew"
+
+
+def test_agreement_with_the_siblings_is_kept(seed, cast, make_seed, make_test):
+    siblings = [make_seed(cast.workspace), make_seed(cast.workspace)]
+    for number in range(5):
+        ended(make_test, cast.workspace, [seed, *siblings], ["inbox" if number else "spam", "inbox", "inbox"])
+    health = watch(seed)
+    assert (health.agreement, health.agreement_n) == (0.8, 5)
+
+
+def test_a_biased_seed_stands_apart_and_in_no_number(seed, cast, make_seed, make_test):
+    siblings = [make_seed(cast.workspace), make_seed(cast.workspace)]
+    ended(make_test, cast.workspace, [seed, *siblings], ["spam", "inbox", "inbox"], kind="control")
+    health = watch(seed)
+    assert (health.biased, health.control_placement) == (True, "spam")
+    assert health.control_seen_at is not None
+    test = intake.open_test(cast.workspace, NewTest(name="Spring"), now=db_now())
+    test.results.filter(seed_account=seed).update(placement="spam")
+    test.results.exclude(seed_account=seed).update(placement="inbox")
+    report = reports.build(test)
+    assert (report.totals.counts.spam, report.totals.counts.n) == (0, 2)
+    assert [row.biased for row in report.seeds if row.seed == seed.public_id] == [True]
+    assert "biased_seeds" in [one.code for one in report.findings]
+
+
+def test_mail_of_a_lent_mailbox_is_not_told(seed, cast, make_seed, now):
+    folder = models.FolderCursor.objects.create(
+        mailbox=seed.mailbox, name="INBOX", role="inbox", source=50, seen_at=now
+    )
+    models.Arrival.objects.create(
+        mailbox=seed.mailbox, folder=folder, uidvalidity=1, uid=1, message_key="k", internaldate=now, placement="inbox",
+        first_seen_at=now,
+    )  # fmt: skip
+    assert watch(seed).newest_message_at == now
+    make_seed(cast.elsewhere, mailbox=seed.mailbox)
+    assert watch(seed).newest_message_at is None
+
+
+def test_a_full_mailbox_that_got_nothing_is_unknown_and_never_missing(seed, cast, make_test):
+    now = db_now()
+    test = make_test(cast.workspace, [seed], deadline_at=now - timedelta(minutes=1), first_arrival_at=now)
+    recording.record(look_at(seed), scanned(full_check=LOOKED_EVERYWHERE, quota_used=0.9))
+    result = test.results.get()
+    assert (result.placement, result.reason) == ("unknown", "mailbox_full")
+    seed.mailbox.refresh_from_db()
+    assert (seed.mailbox.state, seed.mailbox.state_reason) == ("degraded", "mailbox_full")
+
+
+def test_a_full_message_window_proves_no_miss_either(seed, cast, make_test):
+    now = db_now()
+    test = make_test(cast.workspace, [seed], deadline_at=now - timedelta(minutes=1), first_arrival_at=now)
+    look = look_at(seed, window=10_000)
+    recording.record(look, scanned(full_check=FullCheck(complete=True, folders=4), messages=9_400))
+    assert (test.results.get().placement, test.results.get().reason) == ("unknown", "mailbox_full")
+    seed.mailbox.refresh_from_db()
+    assert seed.mailbox.window_used == 0.94
