@@ -10,7 +10,17 @@ from celery import shared_task
 from kombu.exceptions import OperationalError
 
 from seedtest.celery import POLL, SUSPECT
-from seedtest.services import closing, housekeeping, polling, publishing, scheduling, sending, ticking, waking
+from seedtest.services import (
+    closing,
+    housekeeping,
+    polling,
+    publishing,
+    scheduling,
+    seed_watch,
+    sending,
+    ticking,
+    waking,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +66,16 @@ def _close(now: datetime) -> None:
     waking.wake_forgotten(now)
 
 
+def _keep_house(now: datetime) -> None:
+    housekeeping.sweep(now)
+    seed_watch.watch(now)
+
+
 WORK: dict[str, Callable[[datetime], object]] = {
     "dispatch": _dispatch,
     "sending": _send,
     "closing": _close,
     "publishing": publishing.publish,
     "scheduling": scheduling.run_due,
-    "housekeeping": housekeeping.sweep,
+    "housekeeping": _keep_house,
 }
