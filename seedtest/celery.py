@@ -23,6 +23,7 @@ TICKS: dict[str, float] = {
     "closing": 1.0,
     "publishing": 1.0,
     "scheduling": 5.0,
+    "verifying": 5.0,
     "housekeeping": 60.0,
 }
 

@@ -19,6 +19,7 @@ from seedtest.services import (
     seed_watch,
     sending,
     ticking,
+    verifying,
     waking,
 )
 
@@ -33,6 +34,11 @@ def poll(ids: list[int], suspect: bool = False) -> None:
 @shared_task(name="seedtest.tasks.send")
 def send(test_id: int) -> None:
     sending.send_batch(test_id, owner=ticking.owner_name())
+
+
+@shared_task(name="seedtest.tasks.verify")
+def verify(message_ids: list[int]) -> None:
+    verifying.verify_batch(message_ids)
 
 
 @shared_task(name="seedtest.tasks.tick")
@@ -61,6 +67,11 @@ def _send(now: datetime) -> None:
         _publish(send, [test_id])
 
 
+def _verify(now: datetime) -> None:
+    for message_ids in verifying.pending(now):
+        _publish(verify, [message_ids])
+
+
 def _close(now: datetime) -> None:
     closing.close_due(now)
     waking.wake_forgotten(now)
@@ -77,5 +88,6 @@ WORK: dict[str, Callable[[datetime], object]] = {
     "closing": _close,
     "publishing": publishing.publish,
     "scheduling": scheduling.run_due,
+    "verifying": _verify,
     "housekeeping": _keep_house,
 }
