@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import split_domain_port, validate_host
 
-from seedtest import name_servers, netguard
+from seedtest import crashing, name_servers, netguard
 
 
 @register()
@@ -85,6 +86,20 @@ def dns_servers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         hint = "Write IP addresses, several with commas: 192.0.2.53,127.0.0.1:5353,[2001:db8::1]:53"
         return [Error(f"DNS_NAMESERVERS cannot be read: {error}.", hint=hint, id="seedtest.E006")]
     return []
+
+
+@register()
+def crash_points(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    order = os.environ.get(crashing.ORDER, "")
+    if not order:
+        return []
+    try:
+        crashing.parse(order)
+    except ValueError:
+        hint = f"Unset it, or name one of: {', '.join(crashing.Place)}."
+        return [Error(f"{crashing.ORDER} cannot be read: {order}.", hint=hint, id="seedtest.E007")]
+    hint = f"Unset {crashing.ORDER}: it is for tests only."
+    return [Warning(f"Processes end on purpose at: {order}.", hint=hint, id="seedtest.W004")]
 
 
 @register(deploy=True)

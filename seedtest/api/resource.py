@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from seedtest import crashing
 from seedtest.api.problems import MEDIA_TYPE, Problem, invalid, request_id_of, too_large
 from seedtest.models import ApiKey, Workspace
 from seedtest.models.clock import db_now
@@ -139,6 +140,7 @@ class Resource(APIView):
         return self._created(idempotency.once(self.workspace, key, print_of_request, act, now=db_now()))
 
     def _created(self, answer: Answer) -> Response:
+        crashing.here(crashing.Place.BEFORE_ANSWER)
         headers = {"Location": answer.body["links"]["self"]}
         if answer.replayed:
             headers["Idempotency-Replayed"] = "true"

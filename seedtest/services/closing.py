@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from placement.vocabulary import Placement, Reason
+from seedtest import crashing
 from seedtest.models.mailboxes import Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Kind, SeedResult, SeedTest, Status
 from seedtest.services import publishing
@@ -133,6 +134,7 @@ def end(test: SeedTest, status: Status, reason: str, now: datetime) -> bool:
     )  # fmt: skip
     if changed:
         publish(test, "test.completed", {"status": status.value}, now)
+        crashing.here(crashing.Place.BEFORE_COMPLETE)
     return bool(changed)
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 
 from placement.vocabulary import Placement, Reason
+from seedtest import crashing
 from seedtest.models import (
     Marker,
     Outbound,
@@ -69,6 +70,7 @@ def open_test(workspace: Workspace, new: NewTest, *, now: datetime) -> SeedTest:
         closing.refresh_deadlines(test, now)
         _attach_past(test, markers, now)
         _wake_after_commit([seed.mailbox_id for seed in seeds], now)
+        crashing.here(crashing.Place.OPENING)
     test.refresh_from_db()
     return test
 

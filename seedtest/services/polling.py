@@ -28,7 +28,7 @@ from placement.vocabulary import (
     ScanOrder,
     ScanResult,
 )
-from seedtest import netguard
+from seedtest import crashing, netguard
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
@@ -62,6 +62,7 @@ class Plan:
 def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
     """Offer due mailboxes to the workers: `send(ids, suspect)` publishes one message. Returns how many."""
     offers = claims.offer_due(now, limit=OFFER_LIMIT, hold=timedelta(seconds=settings.DISPATCH_SECONDS))
+    crashing.here(crashing.Place.BEFORE_PUBLISH)
     ordinary = [offer.mailbox_id for offer in offers if not offer.suspect]
     size = max(1, min(HINT_LIMIT, len(ordinary) // (settings.POLL_THREADS * 2)))
     for start in range(0, len(ordinary), size):
@@ -85,12 +86,15 @@ def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
         claimed = claims.claim([mailbox_id], now, owner=owner, lease=lease, suspect=suspect)
     if not claimed:
         return False
+    crashing.here(crashing.Place.AFTER_CLAIM)
     mailbox = Mailbox.objects.get(pk=mailbox_id)
     look = _look(claimed[0], mailbox, now)
     try:
         plan = _plan(look, mailbox, signing_in.login_of(mailbox, look.claim))
         release_connection()
+        crashing.here(crashing.Place.BEFORE_IMAP)
         seen = look_into(plan)
+        crashing.here(crashing.Place.AFTER_IMAP)
     except PlacementError as error:
         logger.info("mailbox %s: %s", mailbox_id, error)
         signing_in.doubt(mailbox, error)

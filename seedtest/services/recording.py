@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from placement.errors import PlacementError
 from placement.vocabulary import MatchKind, Placement, Reason, ScanResult
+from seedtest import crashing
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
@@ -53,6 +54,8 @@ def record(look: Look, scan: ScanResult) -> bool:
             return False
         applied = _apply(look, scan, now)
         _healthy(look, scan, now, moved=applied.moved)
+        crashing.here(crashing.Place.BEFORE_COMMIT)
+    crashing.here(crashing.Place.AFTER_COMMIT)
     raw_mail.store(applied.copies)
     for test in applied.begun:
         waking.wake_test(test, db_now())

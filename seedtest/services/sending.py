@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import Min
 
 from placement.vocabulary import MarkerKind
+from seedtest import crashing
 from seedtest.crypto import SecretUnreadable
 from seedtest.models import claims
 from seedtest.models.clock import db_now
@@ -124,6 +125,7 @@ def send_batch(test_id: int, *, owner: str) -> int:
         claimed = envelopes.claim(test_id, limit=BATCH)
         if not claimed:
             break
+        crashing.here(crashing.Place.AFTER_SEND_CLAIM)
         accepted += _send_claimed(test_id, claimed)
     finish_sending(test_id, db_now())
     logger.info("test %s: %s messages accepted, sent by %s", test_id, accepted, owner)
@@ -215,6 +217,7 @@ def _send_one(session: smtp.Session, letter: Letter, envelope: Envelope) -> bool
         _RECORD[type(error)](envelope, error)
     else:
         if reply is not None:
+            crashing.here(crashing.Place.AFTER_DATA)
             return envelopes.accepted(envelope, reply)
         envelopes.release([envelope])
     return False
@@ -230,4 +233,5 @@ _RECORD: dict[type[smtp.SmtpError], Callable[[Envelope, smtp.SmtpError], None]] 
 def _begin(envelope: Envelope, message_id: str) -> bool:
     may_send = envelopes.begin_data(envelope, message_id)
     connection.close()
+    crashing.here(crashing.Place.BEFORE_DATA)
     return may_send

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from seedtest import crashing
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 
@@ -36,6 +37,7 @@ def run(name: str, work: Callable[[datetime], object]) -> bool:
     try:
         work(now)
         error = ""
+        crashing.here(crashing.Place.BEFORE_TICK_END)
     finally:
         with transaction.atomic():
             claims.end_tick(name, db_now(), owner=owner, error=error)

@@ -41,6 +41,7 @@ FOREIGN_TO_THE_ENGINE = {"seedtest", "django", "celery", "redis", "kombu", "rest
 
 #: Room of the service → rooms it may import; "placement" is the engine.
 ARROWS = {
+    "crashing": set(),
     "crypto": set(),
     "netguard": set(),
     "guarded_http": {"netguard", "placement"},
@@ -51,6 +52,7 @@ ARROWS = {
     "reports": {"models", "placement"},
     "channels": {"netguard", "guarded_http", "reports"},
     "services": {
+        "crashing",
         "models",
         "reports",
         "channels",
@@ -61,13 +63,13 @@ ARROWS = {
         "placement",
     },
     "tasks": {"services", "reports", "models", "placement", "celery"},
-    "api": {"services", "reports", "models", "placement"},
+    "api": {"crashing", "services", "reports", "models", "placement"},
     "admin": {"services", "reports", "models", "placement", "pages", "templatetags"},
     "pages": {"services", "reports", "models", "placement"},
     "templatetags": {"reports", "models", "placement"},
     "management": {"services", "reports", "models", "name_servers", "placement", "demo", "celery"},
     "demo": {"services", "models", "reports", "placement", "celery"},
-    "system_checks": {"models", "placement", "crypto", "netguard", "name_servers"},
+    "system_checks": {"crashing", "models", "placement", "crypto", "netguard", "name_servers"},
 }
 #: Where the service is put together: settings, URL tables, the application itself.
 ASSEMBLY = {"", "settings", "urls", "wsgi", "asgi", "celery", "apps", "migrations"}
