@@ -10,6 +10,8 @@ from typing import Final
 #: Every part stops at "?", so hostile repetition stays linear. RFC 2231 5 allows "*language" after the charset.
 _WORD: Final = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
 _HEX: Final = re.compile(rb"=([0-9A-Fa-f]{2})")
+#: NUL, and the half characters that UTF-7 lets through: no PostgreSQL text and no UTF-8 holds either.
+_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 #: Codecs that are no charset of mail: slow, warning, or raising on all input.
 _NO_CHARSETS: Final = frozenset({"punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape"})
 
@@ -29,7 +31,7 @@ def decode_words(text: str) -> str:
         charset = word.group(1).lower()
         pending += _payload(word.group(2), word.group(3))
         position = word.end()
-    return "".join([*pieces, _decode(pending, charset), text[position:]]).replace("\0", "\ufffd")
+    return _UNSTORABLE.sub("\ufffd", "".join([*pieces, _decode(pending, charset), text[position:]]))
 
 
 def _payload(encoding: str, text: str) -> bytes:
