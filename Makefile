@@ -1,10 +1,11 @@
 # make demo [EML=path/to/message.eml] [ONCE=1]   a real seed test in an embedded mail world
 # make test                                      everything, with real servers where they can be had
 # make lint                                      ruff and mypy alone
+# make fuzz [SECONDS=3600]                       hostile bytes against the engine's readers, a minute unless told
 # make bench                                     what looking into mailboxes costs, beside other ways (docs/benchmarks.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench
+.PHONY: help venv demo test lint bench fuzz
 .NOTPARALLEL:
 
 BIN := .venv/bin
@@ -47,6 +48,10 @@ lint: .venv/.installed-dev
 		echo "$$check"; $(BIN)/$$check || status=1; \
 	done; exit $$status
 
+SECONDS ?= 60
+fuzz: .venv/.installed-dev
+	@$(BIN)/python -m tests.placement.fuzz $(SECONDS)
+
 # Every part runs, also after one that failed; the exit status says whether all of them passed.
 test: .venv/.installed-dev
 	@status=0; \
@@ -54,6 +59,7 @@ test: .venv/.installed-dev
 	part 'Servers for the live tests' scripts/install-test-servers; \
 	part 'Lint and types' $(MAKE) --no-print-directory lint; \
 	part 'The engine: tests/placement' $(BIN)/pytest tests/placement; \
+	part 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz; \
 	part 'The service: tests/seedtest' $(BIN)/pytest tests/seedtest; \
 	part 'Real servers: tests/live' $(BIN)/pytest tests/live; \
 	exit $$status

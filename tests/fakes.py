@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import select
 import socket
@@ -576,3 +577,10 @@ class FakeDns:
         if name in self.down or "*" in self.down:
             raise LookupFailed(f"No name server answered for {kind} of {name!r} in time.")
         return tuple(self.records.get(name, {}).get(kind, ()))
+
+
+class CannedStream(io.BytesIO):
+    """What a server said, as the stream of a `Wire`; what is sent to it is lost."""
+
+    def send(self, data: bytes) -> None:
+        pass
