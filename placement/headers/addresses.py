@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 _BRACKETED: Final = re.compile(r"[\[(](?:IPv6:)?([0-9a-fA-F.:]{3,45})[\])]", re.IGNORECASE)
@@ -40,8 +41,19 @@ _BETWEEN_OWN_HOSTS: Final = tuple(
 )
 
 
+#: Longer text is no address: [IPv6:…] around 45 characters.
+_LONGEST: Final = 60
+#: The same relays stand in message after message, and asking twenty networks costs more than the rest of a hop.
+_REMEMBERED: Final = 4096
+
+
 def normal_address(text: str) -> str:
     """The short form, "" for what is no address."""
+    return _normal(text) if len(text) <= _LONGEST else ""
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _normal(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.strip("[]").removeprefix("IPv6:")))
     except ValueError:
@@ -55,11 +67,13 @@ def bracketed(text: str) -> Iterator[str]:
             yield address
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_external(address: str) -> bool:
     """Could a host of the outside world have this address?"""
     return bool(address) and not any(ipaddress.ip_address(address) in network for network in _INTERNAL)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def is_inner(address: str) -> bool:
     """Is this a public address that only ever stands between a provider's own hosts?"""
     return bool(address) and any(ipaddress.ip_address(address) in network for network in _BETWEEN_OWN_HOSTS)

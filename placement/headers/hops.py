@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 from placement.headers.addresses import bracketed, is_external, normal_address
@@ -57,6 +58,8 @@ class Hop:
         return is_external(self.address)
 
 
+# The boundary and the route read the same fields one after the other.
+@lru_cache(maxsize=64)
 def parse_hop(received: str) -> Hop:
     """One Received value, unfolded; the first 4 kB are read."""
     text = received[:MAX_RECEIVED]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import heapq
 import imaplib
 import io
 import ipaddress
+import itertools
+import os
+import select
 import socket
 import ssl
 import threading
@@ -72,12 +76,10 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.expired = False
-        self._end = time.monotonic() + seconds
         self._socket: socket.socket | None = None
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-        self._timer.start()
+        self._end = time.monotonic() + seconds
+        WATCHDOG.guard(self, self._end)
 
     def remaining(self) -> float:
         return max(self._end - time.monotonic(), 0.001)
@@ -88,16 +90,87 @@ class Deadline:
             if self.expired:
                 _shut(sock)
 
-    def cancel(self) -> None:
-        self._timer.cancel()
+    def renew(self, seconds: float) -> bool:
+        """Another `seconds` from now on, on the same socket; False when the time was over already."""
         with self._lock:
-            self._socket = None
+            if self.expired or self._socket is None:
+                return False
+            self._end = time.monotonic() + seconds
+            self._socket.settimeout(seconds + GOODBYE_SECONDS)
+        WATCHDOG.guard(self, self._end)
+        return True
 
-    def _expire(self) -> None:
+    def cancel(self) -> None:
+        WATCHDOG.let_go(self)
+
+    def expire(self) -> None:
         with self._lock:
             self.expired = True
             if self._socket is not None:
                 _shut(self._socket)
+
+
+class Watchdog:
+    """One thread for all the sessions of a process: a timer thread for each costs more than a warm scan.
+
+    Entries that were let go or renewed stay in the heap until their moment has come, or until most of it is such.
+    """
+
+    def __init__(self) -> None:
+        self._start_over()
+        # A forked child has the parent's lock in whatever state it was, and none of its threads.
+        os.register_at_fork(after_in_child=self._start_over)
+
+    def _start_over(self) -> None:
+        self._wake = threading.Condition()
+        self._ends: dict[Deadline, float] = {}
+        self._heap: list[tuple[float, int, Deadline]] = []
+        self._count = itertools.count()
+        self._thread: threading.Thread | None = None
+
+    def guard(self, deadline: Deadline, end: float) -> None:
+        with self._wake:
+            self._ends[deadline] = end
+            heapq.heappush(self._heap, (end, next(self._count), deadline))
+            self._compact()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="imap-deadlines", daemon=True)
+                self._thread.start()
+            elif self._heap[0][2] is deadline:
+                self._wake.notify()
+
+    def let_go(self, deadline: Deadline) -> None:
+        with self._wake:
+            self._ends.pop(deadline, None)
+
+    def _compact(self) -> None:
+        if len(self._heap) > 64 + 2 * len(self._ends):
+            self._heap = [one for one in self._heap if self._ends.get(one[2]) == one[0]]
+            heapq.heapify(self._heap)
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                due = self._due()
+            for deadline in due:
+                deadline.expire()
+
+    def _due(self) -> list[Deadline]:
+        """Waits until something is due, and takes it out."""
+        while True:
+            now = time.monotonic()
+            due = []
+            while self._heap and self._heap[0][0] <= now:
+                end, _, deadline = heapq.heappop(self._heap)
+                if self._ends.get(deadline) == end:
+                    del self._ends[deadline]
+                    due.append(deadline)
+            if due:
+                return due
+            self._wake.wait(self._heap[0][0] - now if self._heap else None)
+
+
+WATCHDOG = Watchdog()
 
 
 def _shut(sock: socket.socket) -> None:
@@ -156,6 +229,17 @@ class BoundedImap4(imaplib.IMAP4):
         if size > MAX_LITERAL:
             raise ProtocolError(f"The server announced {size} bytes in one piece. {_GAVE_UP}")
         return self._counted(self._reader.read(size))
+
+    def silent(self) -> bool:
+        """Nothing was said and nothing was closed since the last answer: what we may use again without asking.
+
+        Between two scans no folder is open, so a server has nothing to say but goodbye.
+        """
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return False
+        poll = select.poll()  # select() refuses file numbers above 1023
+        poll.register(self.sock, select.POLLIN | select.POLLHUP)
+        return not poll.poll(0)
 
     @property
     def _reader(self) -> io.BufferedReader:

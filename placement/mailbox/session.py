@@ -73,6 +73,7 @@ class ImapMailbox:
         self._deadline = deadline
         self._wire = Wire(client.imap)
         self._broken = False
+        self._heard: tuple[tuple[grammar.Response, ...], list[ListedFolder]] = ((), [])
         self.capabilities = told_capabilities(client) or self._ask_capabilities()
         if send_id:
             self._run([b'ID ("name" "seedtest")'])
@@ -113,6 +114,19 @@ class ImapMailbox:
         self._deadline.cancel()
 
     @property
+    def alive(self) -> bool:
+        """Can the session be used again? Costs no round trip: a server that closed has sent its BYE or its FIN."""
+        return not self._broken and not self._deadline.expired and self._client.imap.silent()
+
+    def renew(self, deadline_seconds: float) -> bool:
+        """Use the session for another scan, with a deadline of its own. False: it is over, open another one."""
+        return self._deadline.renew(deadline_seconds) and self.alive
+
+    def rest(self) -> None:
+        """Between two scans no deadline runs; whoever keeps the session decides how long."""
+        self._deadline.cancel()
+
+    @property
     def traffic(self) -> Traffic:
         return self._wire.traffic
 
@@ -123,9 +137,15 @@ class ImapMailbox:
         for command in self._list_commands():
             reply = self._run([command])[0]
             if reply.ok:
-                return grammar.listed_folders(reply.untagged)
+                return self._listed(reply.untagged)
         error = refusal(reply.status, reply.text)
         raise FolderUnavailable(_NO_LIST) if isinstance(error, FolderUnavailable) else error
+
+    def _listed(self, untagged: tuple[grammar.Response, ...]) -> list[ListedFolder]:
+        """A kept session mostly hears the same answer again, word for word: that one is read once."""
+        if untagged != self._heard[0]:
+            self._heard = (untagged, grammar.listed_folders(untagged))
+        return list(self._heard[1])
 
     def _list_commands(self) -> Iterable[bytes]:
         offered = self.capabilities

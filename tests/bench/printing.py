@@ -39,8 +39,9 @@ class Goal:
     def line(self) -> str:
         limit, sign = (self.at_least, "≥") if self.at_most is None else (self.at_most, "≤")
         met = self.reached >= limit if self.at_most is None else self.reached <= limit
+        verdict = "met   " if met else "MISSED"
         share = self.reached / limit if limit else 0.0
-        return f"  {'met   ' if met else 'MISSED'} {self.words}: {self.reached:.4g} (goal {sign} {limit:g}, {share:.2f} of it)"
+        return f"  {verdict} {self.words}: {self.reached:.4g} (goal {sign} {limit:g}, {share:.2f} of it)"
 
 
 @dataclass
