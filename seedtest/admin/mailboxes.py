@@ -17,11 +17,12 @@ from placement.vocabulary import FolderRole, RoleSource
 from seedtest.admin import tenancy, words
 from seedtest.admin.badges import badge
 from seedtest.admin.base import ScopedInline, WorkspaceAdmin
+from seedtest.admin.connecting import ConnectPages
 from seedtest.admin.sending import SecretForm, clean_pem
 from seedtest.models import FolderCursor, Mailbox
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import backing_off, checking, states, waking
+from seedtest.services import backing_off, checking, connecting, states, waking
 from seedtest.templatetags.seedtest_pages import when
 
 #: What a person may say a folder is for; the rest is the server's business.
@@ -104,7 +105,7 @@ class FolderInline(ScopedInline):
 
 
 @admin.register(Mailbox)
-class MailboxAdmin(WorkspaceAdmin):
+class MailboxAdmin(ConnectPages, WorkspaceAdmin):
     form = MailboxForm
     write_roles = tenancy.ADMINISTRATORS
     list_display = ("address", "provider", "state_badge", "problem", "last_read")
@@ -151,7 +152,8 @@ class MailboxAdmin(WorkspaceAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.check_view)
-        return [path("<path:object_id>/check/", view, name="seedtest_mailbox_check"), *super().get_urls()]
+        check = path("<path:object_id>/check/", view, name="seedtest_mailbox_check")
+        return [*self.connect_urls(), check, *super().get_urls()]
 
     @action(description="Check connection", url_path="check-connection", icon="network_check")
     def check_connection(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -169,6 +171,7 @@ class MailboxAdmin(WorkspaceAdmin):
         return self.page(
             request, "mailbox_check.html", f"Check connection: {mailbox.address}", mailbox=mailbox, report=report,
             state=words.MAILBOX_STATES[mailbox.state], setup=mailbox.catalog_entry.auth.setup,
+            can_connect=connecting.can_connect(mailbox) and self.has_change_permission(request, mailbox),
         )  # fmt: skip
 
     def save_model(self, request: HttpRequest, obj: Mailbox, form: Any, change: bool) -> None:

@@ -31,7 +31,9 @@ class SeedForm(forms.Form):
         label="E-mail address", widget=forms.EmailInput({**_INPUT, "data-recognise": "address", "autocomplete": "off"})
     )
     password = forms.CharField(
-        strip=False, help_text="Stored encrypted, never shown again. Most providers want an app password here.",
+        strip=False, required=False,
+        help_text="Stored encrypted, never shown again. Most providers want an app password here. Leave it empty to "
+        "sign in at the provider, where your operator has set that up.",
         widget=forms.PasswordInput({**_INPUT, "autocomplete": "new-password"}),
     )  # fmt: skip
     mailbox_type = forms.ChoiceField(
@@ -197,7 +199,8 @@ class SeedAccountAdmin(WorkspaceAdmin):
             if account is not None:
                 self.log_addition(request, account, "Seed added")
                 messages.success(request, f"{account.mailbox.address} is added. Check now whether we can sign in.")
-                return HttpResponseRedirect(reverse("admin:seedtest_mailbox_check", args=[account.mailbox.public_id]))
+                page = "check" if form.cleaned_data["password"] else "connect"
+                return HttpResponseRedirect(reverse(f"admin:seedtest_mailbox_{page}", args=[account.mailbox.public_id]))
         return self.page(request, "seed_add.html", "Add a seed account", form=form)
 
     def import_view(self, request: HttpRequest) -> HttpResponse:

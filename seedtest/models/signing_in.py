@@ -21,6 +21,7 @@ class OAuthCredential(models.Model):
 
     public_id = PublicIdField(prefix="oac")
     mailbox = models.OneToOneField(Mailbox, models.CASCADE, related_name="oauth")
+    provider = models.CharField(max_length=40, blank=True, editable=False)  # where it was made: good there only
     flow = models.CharField(max_length=24, choices=OAuthFlow.choices, default=OAuthFlow.AUTHORIZATION_CODE)
     tenant = models.CharField(max_length=120, blank=True, help_text="Microsoft only; empty: the catalogue's own.")
     scopes = models.TextField(blank=True)  # with spaces between, as the provider granted them

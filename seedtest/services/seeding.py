@@ -12,8 +12,10 @@ from django.db.models.functions import Lower
 
 from placement import providers
 from placement.errors import CatalogError
+from placement.vocabulary import LoginProblem, Reason
 from seedtest.models import Mailbox, SeedAccount, SeedList, SeedListMember, Workspace
-from seedtest.models.mailboxes import Tls
+from seedtest.models.mailboxes import MailboxState, Tls
+from seedtest.services import oauth, signing_in
 
 # A complaint never repeats what was given: in a table with shifted columns that may be the password.
 _UNKNOWN_PROVIDER = (
@@ -79,7 +81,7 @@ def add_seed(
     """A seed account with its mailbox. `overrides`: host, port, tls, login. Raises SeedingError."""
     address = _clean_address(address)
     server = _server(address, provider, overrides or {})
-    if not password:
+    if not password and not _signs_in(server.provider):
         raise SeedingError("password", "The password is missing. Many providers want an app password here.")
     with transaction.atomic():
         mailbox = _existing(server) or _new_mailbox(workspace, address, password, server)
@@ -158,6 +160,8 @@ def _new_mailbox(workspace: Workspace, address: str, password: str, server: Serv
         workspace=workspace, address=address, provider=server.provider, host=server.host, port=server.port,
         tls=server.tls, login=server.login, secret=password,
     )  # fmt: skip
+    if not password:
+        _awaits_sign_in(mailbox)
     try:
         mailbox.full_clean(exclude=["workspace"])
         mailbox.save()
@@ -166,6 +170,17 @@ def _new_mailbox(workspace: Workspace, address: str, password: str, server: Serv
     except IntegrityError:  # two people added the same login at the same moment
         raise SeedingError("address", "This mailbox was added by somebody else just now. Reload the page.") from None
     return mailbox
+
+
+def _signs_in(provider_id: str) -> bool:
+    """No password is needed where a person can sign in at the provider afterwards."""
+    return oauth.can_sign_in(providers.get(provider_id))
+
+
+def _awaits_sign_in(mailbox: Mailbox) -> None:
+    mailbox.auth_kind = signing_in.auth_kind_of(mailbox.catalog_entry)
+    mailbox.state = MailboxState.NEEDS_SIGN_IN
+    mailbox.state_reason, mailbox.state_problem = Reason.AUTH_FAILED.value, LoginProblem.NOT_SIGNED_IN.value
 
 
 def _refuse_foreign(mailbox: Mailbox, workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from django.db.models import F
 
 from placement import mailbox as engine
 from placement.errors import LoginRefused, PlacementError
+from placement.providers import Provider
 from placement.vocabulary import LoginProblem, Reason
 from seedtest.crypto import Sealed, SecretUnreadable
 from seedtest.models import claims
@@ -30,6 +31,12 @@ logger = logging.getLogger(__name__)
 
 #: A token is refreshed when it ends within this time; while the endpoint is down it is used down to the second figure.
 EARLY, ENOUGH = timedelta(minutes=5), timedelta(seconds=30)
+
+
+class WrongHost(PlacementError):
+    """The mailbox's host is not the provider's: a token for all of somebody's mail goes nowhere else."""
+
+    reason = Reason.MAILBOX_UNREACHABLE
 
 
 class LocalFailure(PlacementError):
@@ -61,13 +68,26 @@ def _opened(secret: Sealed) -> str:
 
 
 def _access_token(mailbox: Mailbox, claim: claims.Claim) -> str:
-    credential = OAuthCredential.objects.filter(mailbox=mailbox).first()
+    _refuse_foreign_host(mailbox)
+    credential = OAuthCredential.objects.filter(mailbox=mailbox, provider=mailbox.provider).first()
     if credential is None:
         raise SignInLost("Nobody has signed in for this mailbox yet. Connect it first.", LoginProblem.NOT_SIGNED_IN)
     now = db_now()
     if not lasts(credential, EARLY, now):
         _refresh(mailbox, credential, claim, now)
     return _opened(credential.access_token)
+
+
+def _refuse_foreign_host(mailbox: Mailbox) -> None:
+    known = mailbox.catalog_entry.imap
+    if known is None or not known.host:
+        return  # a server of one's own
+    own = {known.host_for(mailbox.address), *known.alternatives}
+    if mailbox.host.lower() not in own:
+        raise WrongHost(
+            f"A sign-in at {mailbox.catalog_entry.name} is sent to its own mail server only, not to {mailbox.host}. "
+            f"Correct the host to {known.host}, or use a password."
+        )
 
 
 def lasts(credential: OAuthCredential, span: timedelta, now: datetime) -> bool:
@@ -164,6 +184,7 @@ def _store(mailbox: Mailbox, flow: OAuthFlow, tenant: str, tokens: oauth.Tokens 
         credential.access_token = credential.refresh_token = ""
         credential.expires_at, credential.scopes = None, ""
         credential.flow, credential.tenant, credential.connected_at = flow, tenant, now
+        credential.provider = mailbox.provider
         credential.generation += 1
         credential.last_error = ""
         for name, value in (_columns(credential, tokens, now) if tokens else {}).items():
@@ -173,10 +194,15 @@ def _store(mailbox: Mailbox, flow: OAuthFlow, tenant: str, tokens: oauth.Tokens 
     waking.wake([mailbox.pk], now)
 
 
+def auth_kind_of(provider: Provider) -> str:
+    """How this provider takes tokens, best first."""
+    methods = provider.oauth.sasl if provider.oauth else ()
+    return str(methods[0]) if methods else AuthKind.XOAUTH2.value
+
+
 def _read_with_it(mailbox: Mailbox, now: datetime) -> None:
     row = Mailbox.objects.select_for_update().get(pk=mailbox.pk)
-    methods = row.catalog_entry.oauth.sasl if row.catalog_entry.oauth else ()
-    row.auth_kind = str(methods[0]) if methods else AuthKind.XOAUTH2
+    row.auth_kind = auth_kind_of(row.catalog_entry)
     row.auth_backoff_until = backing_off.login_allowed_at(row, now)
     if row.state not in (MailboxState.DISABLED, MailboxState.QUARANTINED):
         row.state, row.state_reason, row.state_problem, row.state_detail = MailboxState.NEW, "", "", ""

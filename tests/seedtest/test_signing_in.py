@@ -21,6 +21,7 @@ from tests.token_endpoint import TokenEndpoint, refusal
 pytestmark = pytest.mark.django_db(transaction=True)
 
 MINUTE = timedelta(minutes=1)
+OUTLOOK = "outlook.office365.com"
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def seed(cast, make_seed):
 @pytest.fixture
 def credential(seed):
     """A sign-in whose access token has ended."""
-    return OAuthCredential.objects.create(mailbox=seed.mailbox, refresh_token="refresh-1", access_token="old")
+    return OAuthCredential.objects.create(
+        mailbox=seed.mailbox, provider="generic", refresh_token="refresh-1", access_token="old"
+    )
 
 
 def token_of(seed):
@@ -252,8 +255,8 @@ def microsoft(settings, tmp_path, monkeypatch):
 
 @pytest.fixture
 def at_microsoft(cast, make_seed):
-    seed = make_seed(cast.workspace, "outlook_com", auth_kind="xoauth2", secret="")
-    OAuthCredential.objects.create(mailbox=seed.mailbox, refresh_token="refresh-1")
+    seed = make_seed(cast.workspace, "outlook_com", auth_kind="xoauth2", secret="", host=OUTLOOK)
+    OAuthCredential.objects.create(mailbox=seed.mailbox, provider="outlook_com", refresh_token="refresh-1")
     return seed
 
 
@@ -288,9 +291,28 @@ def test_microsoft_being_unreachable_is_tried_again_later(settings, at_microsoft
 
 
 def test_microsoft_365_can_be_read_as_the_application(microsoft, cast, make_seed, now):
-    seed = make_seed(cast.workspace, "microsoft_365", secret="")
+    seed = make_seed(cast.workspace, "microsoft_365", secret="", host=OUTLOOK)
     signing_in.use_application(seed.mailbox, "11111111-2222", now=now)
     assert token_of(seed)
     (form,) = microsoft.asked
     assert form["grant_type"] == "client_credentials"
     assert form["scope"] == "https://outlook.office365.com/.default"
+
+
+# --- where a token is sent
+
+
+def test_a_token_goes_to_the_providers_own_server_only(microsoft, at_microsoft):
+    Mailbox.objects.update(host="imap.evil.example")
+    with pytest.raises(signing_in.WrongHost, match="own mail server only"):
+        token_of(at_microsoft)
+    assert microsoft.asked == []
+
+
+def test_a_sign_in_is_no_good_for_a_mailbox_that_was_said_to_be_elsewhere(microsoft, at_microsoft):
+    """Else whoever may edit the mailbox could have the token sent to a server of their own."""
+    Mailbox.objects.update(host="imap.evil.example", provider="generic")
+    OAuthCredential.objects.update(access_token="", expires_at=db_now() + 60 * MINUTE)
+    with pytest.raises(SignInLost) as caught:
+        token_of(at_microsoft)
+    assert caught.value.problem is LoginProblem.NOT_SIGNED_IN

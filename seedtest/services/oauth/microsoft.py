@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,10 @@ RESERVED = frozenset({"openid", "profile", "offline_access"})
 
 class MicrosoftIssuer:
     def begin(self, client: OAuthClient, *, redirect: str, state: str, login_hint: str) -> Begun:
-        with _Session(client) as session:
+        # msal would rather have the answer as a form posted from its site; no session cookie (SameSite=Lax) comes with
+        # that, and the session is what the answer is held against.
+        with _Session(client) as session, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*form_post", category=UserWarning)
             flow = session.app().initiate_auth_code_flow(
                 _scopes(client), redirect_uri=redirect, state=state, login_hint=login_hint, prompt="select_account"
             )
