@@ -98,6 +98,17 @@ class FindingDocument(_Serializer):
     evidence = serializers.ListField(child=serializers.CharField())
 
 
+class LeftOutDocument(_Serializer):
+    """A seed that was not well when the test was opened: it is in no number."""
+
+    seed = serializers.CharField()
+    email = serializers.CharField(source="address")
+    provider = serializers.CharField()
+    state = serializers.CharField()
+    title = serializers.CharField()
+    next_step = serializers.CharField()
+
+
 class ReasonDocument(_Serializer):
     rule = serializers.CharField()
     outcome = serializers.CharField()
@@ -160,6 +171,10 @@ class ReportDocument(_Serializer):
     delivery_seconds = DeliveryDocument(source="totals.delivery", allow_null=True)
     providers = ProviderDocument(many=True)
     findings = FindingDocument(many=True)
+    left_out = LeftOutDocument(many=True)
+    upload_again = serializers.ListField(
+        child=serializers.CharField(), help_text="Addresses that seem not to be on your list, or suppressed."
+    )
     marker = MarkerDocument(source="carry")
     stream = serializers.CharField(source="about.stream", allow_null=True)
     created_at = Moment(source="about.created_at")
@@ -259,6 +274,7 @@ class ResultDocument(serializers.Serializer[SeedRow]):
     gone_at = Moment(allow_null=True)
     copies = serializers.IntegerField()
     variants = serializers.IntegerField()
+    biased = serializers.BooleanField(help_text="Files known-good mail as spam: it is in no number of the report.")
 
 
 class ResultList(_Serializer):

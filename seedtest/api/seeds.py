@@ -1,10 +1,12 @@
-"""GET /seeds: the addresses a campaign is sent to."""
+"""GET /seeds with the health of each, and GET /seeds/export.csv: the addresses a campaign may be sent to."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,9 +14,15 @@ from rest_framework.response import Response
 from placement import providers
 from seedtest.api.fields import Moment
 from seedtest.api.paging import PARAMETERS, page
+from seedtest.api.problems import invalid
 from seedtest.api.resource import Resource, answers
-from seedtest.models import SeedAccount
+from seedtest.api.seed_health import HealthDocument, health_of
+from seedtest.models import SeedAccount, SeedList
+from seedtest.models.clock import db_now
 from seedtest.models.people import Scope
+from seedtest.services import seed_tables
+
+CSV = "text/csv; charset=utf-8"
 
 
 class SeedDocument(serializers.Serializer[SeedAccount]):
@@ -27,6 +35,11 @@ class SeedDocument(serializers.Serializer[SeedAccount]):
     enabled = serializers.BooleanField()
     state = serializers.CharField(source="mailbox.state", help_text="Health of the mailbox: new, healthy, degraded …")
     created_at = Moment()
+    health = serializers.SerializerMethodField()
+
+    @extend_schema_field(HealthDocument(allow_null=True))
+    def get_health(self, seed: SeedAccount) -> dict[str, Any] | None:
+        return health_of(seed)
 
     def get_provider_name(self, seed: SeedAccount) -> str:
         return providers.get(seed.mailbox.provider).name
@@ -45,5 +58,35 @@ class Seeds(Resource):
         operation_id="list_seeds", summary="List seeds", parameters=PARAMETERS, responses=answers({200: SeedPage}, 400)
     )
     def get(self, request: Request) -> Response:
-        rows = SeedAccount.objects.filter(workspace=self.workspace).select_related("mailbox")
+        rows = SeedAccount.objects.filter(workspace=self.workspace).select_related("mailbox", "health")
         return Response(page(request, self.workspace, rows, lambda seeds: SeedDocument(seeds, many=True).data))
+
+
+class SeedExport(Resource):
+    scopes = {"GET": Scope.SEEDS_READ}
+
+    @extend_schema(
+        operation_id="export_seeds", summary="Addresses to send to, as CSV", responses=answers(
+            {(200, CSV): OpenApiTypes.STR}, 400
+        ),
+        parameters=[OpenApiParameter("seed_list", {"type": "string"}, description="Only the members of this list.")],
+    )  # fmt: skip
+    def get(self, request: Request) -> HttpResponse:
+        unknown = set(request.query_params) - {"seed_list"}
+        if unknown:
+            raise invalid(
+                [(f"?{name}", "unknown_parameter", "The export takes seed_list.") for name in sorted(unknown)]
+            )
+        seed_list = self._seed_list(request)
+        table = seed_tables.export_csv(seed_list or self.workspace, now=db_now())
+        answer = HttpResponse(table, content_type=CSV)
+        if seed_list:
+            answer["X-Seed-List-Version"] = str(seed_list.version)
+        return answer
+
+    def _seed_list(self, request: Request) -> SeedList | None:
+        wanted = request.query_params.get("seed_list")
+        found = SeedList.objects.filter(workspace=self.workspace, public_id=wanted).first() if wanted else None
+        if wanted and found is None:
+            raise invalid([("?seed_list", "unknown_id", "There is no seed list with this id in this workspace.")])
+        return found

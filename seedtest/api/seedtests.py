@@ -130,7 +130,7 @@ class SeedTests(Resource):
         responses=answers({200: SeedTestPage}, 400),
     )
     def get(self, request: Request) -> Response:
-        rows = SeedTest.objects.filter(workspace=self.workspace).select_related("stream")
+        rows = SeedTest.objects.measured().filter(workspace=self.workspace).select_related("stream")
         return Response(page(request, self.workspace, rows, _summaries))
 
     @extend_schema(
@@ -176,7 +176,8 @@ def _summaries(tests: list[SeedTest]) -> list[dict[str, Any]]:
 
 
 def _counts(tests: Iterable[SeedTest]) -> dict[int, Counts]:
-    rows = SeedResult.objects.filter(test__in=tests).order_by().values("test_id", "placement").annotate(n=Count("id"))
+    measured = SeedResult.objects.filter(test__in=tests, biased=False)
+    rows = measured.order_by().values("test_id", "placement").annotate(n=Count("id"))
     placements: dict[int, list[Placement]] = defaultdict(list)
     for row in rows:
         placements[row["test_id"]] += [Placement(row["placement"])] * row["n"]

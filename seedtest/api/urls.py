@@ -12,6 +12,7 @@ v1 = [
     path("tests/<str:test_id>/cancel", seedtests.Cancel.as_view()),
     path("tests/<str:test_id>/recheck", seedtests.Recheck.as_view()),
     path("seeds", seeds.Seeds.as_view()),
+    path("seeds/export.csv", seeds.SeedExport.as_view()),
     path("schedules", schedules.Schedules.as_view()),
     path("schedules/<str:schedule_id>", schedules.OneSchedule.as_view()),
     path("schema", openapi.Schema.as_view()),

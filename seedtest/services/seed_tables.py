@@ -151,10 +151,11 @@ def _add(workspace: Workspace, number: int, row: Mapping[str, str]) -> ImportedL
     )
 
 
-def exported_accounts(seed_list: SeedList) -> list[SeedAccount]:
+def exported_accounts(source: SeedList | Workspace) -> list[SeedAccount]:
     """The members a campaign should be sent to: without those that are switched off, full, or not well."""
-    members = SeedAccount.objects.exportable().filter(seed_lists=seed_list).select_related("mailbox")
-    return list(members.order_by("mailbox__provider", "mailbox__address"))
+    seeds = SeedAccount.objects.exportable().select_related("mailbox")
+    own = seeds.filter(seed_lists=source) if isinstance(source, SeedList) else seeds.filter(workspace=source)
+    return list(own.order_by("mailbox__provider", "mailbox__address"))
 
 
 def export_lines(seed_list: SeedList) -> str:
@@ -162,13 +163,14 @@ def export_lines(seed_list: SeedList) -> str:
     return "".join(f"{account.mailbox.address}\n" for account in exported_accounts(seed_list))
 
 
-def export_csv(seed_list: SeedList, *, now: datetime) -> str:
+def export_csv(source: SeedList | Workspace, *, now: datetime) -> str:
     """A table whose header line names the list, its version and the day."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    stamp = f"{seed_list.name} v{seed_list.version} {now:%Y-%m-%d}"
+    named = f"{source.name} v{source.version}" if isinstance(source, SeedList) else "all seeds"
+    stamp = f"{named} {now:%Y-%m-%d}"
     writer.writerow(["email", "provider", "mailbox_type", "region", _cell(stamp)])
-    for account in exported_accounts(seed_list):
+    for account in exported_accounts(source):
         row = (account.mailbox.address, account.mailbox.provider, account.mailbox_type, account.region)
         writer.writerow([_cell(value) for value in row])
     return out.getvalue()
