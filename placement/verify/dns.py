@@ -14,6 +14,8 @@ import dns.resolver
 from placement.errors import LookupFailed
 
 MAX_RECORDS: Final = 100
+#: Records are quoted in what we keep, and no PostgreSQL text holds a NUL.
+_NO_NUL: Final = "\ufffd".encode()
 
 
 class Resolver(Protocol):
@@ -98,7 +100,7 @@ class Lookups:
 
     def txt(self, name: str) -> tuple[bytes, ...]:
         answer: tuple[bytes, ...] = self._once("txt", name, self.resolver.txt)
-        return answer
+        return tuple(record.replace(b"\0", _NO_NUL) for record in answer)
 
     def a(self, name: str) -> tuple[str, ...]:
         answer: tuple[str, ...] = self._once("a", name, self.resolver.a)

@@ -186,7 +186,8 @@ def _addresses(value: bytes) -> list[str]:
 
 
 def _hosts(value: bytes) -> list[str]:
-    return [value.decode("ascii", "replace").replace("\ufffd", "\\255")]
+    """Names as dnspython writes them."""
+    return ["".join(chr(byte) if 0x20 < byte < 0x7F else f"\\{byte:03}" for byte in value)]
 
 
 _RECORDS: Mapping[str, Callable[[bytes], list[Any]]] = {

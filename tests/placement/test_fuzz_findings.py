@@ -12,6 +12,11 @@ from tests.placement.fuzz_readers import run
 FINDINGS = [
     # a half character out of UTF-7, which no database takes
     ("encoded_words", "PT91dGYtNz9xPysyQUEtPz0K"),
+    # a NUL in a record of the sender's DNS, quoted in our check
+    (
+        "verify",
+        "MTkyLjAuMi43IG0uZXhhbXBsZSBhQHMuZXhhbXBsZQpzLmV4YW1wbGUgVFhUIHY9c3BmMSAAIC1hbGwKLS0tCkZyb206IGFAcy5leGFtcGxlCg==",
+    ),
 ]
 
 
