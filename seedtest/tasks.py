@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from seedtest.celery import POLL, SUSPECT
 from seedtest.services import (
     closing,
+    controls,
     housekeeping,
     polling,
     publishing,
@@ -77,6 +78,11 @@ def _close(now: datetime) -> None:
     waking.wake_forgotten(now)
 
 
+def _schedule(now: datetime) -> None:
+    scheduling.run_due(now)
+    controls.run_due(now)
+
+
 def _keep_house(now: datetime) -> None:
     housekeeping.sweep(now)
     seed_watch.watch(now)
@@ -87,7 +93,7 @@ WORK: dict[str, Callable[[datetime], object]] = {
     "sending": _send,
     "closing": _close,
     "publishing": publishing.publish,
-    "scheduling": scheduling.run_due,
+    "scheduling": _schedule,
     "verifying": _verify,
     "housekeeping": _keep_house,
 }

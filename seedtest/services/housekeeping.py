@@ -79,9 +79,9 @@ def _old_tests(now: datetime) -> QuerySet[SeedTest]:
 
 
 def _messages(now: datetime) -> int:
-    """Messages that no test and no schedule uses any more."""
+    """Messages that no test, no schedule and no control plan uses any more."""
     cut = _days(now, settings.RETAIN_TESTS)
-    unused = OutgoingMessage.objects.filter(created_at__lt=cut, seed_tests=None, schedules=None)
+    unused = OutgoingMessage.objects.filter(created_at__lt=cut, seed_tests=None, schedules=None, control_plans=None)
     return _delete_oldest(unused, "created_at")
 
 
