@@ -168,7 +168,9 @@ class ArStyle:
 class Limits:
     """None: not known. A number marked in `Provider.unverified` is from hearsay."""
 
-    connections: int | None = None
+    connections: int | None = None  # of one account
+    sessions: int | None = None  # from one address, all accounts together
+    logins_per_minute: int | None = None  # from one address, all accounts together
     idle: bool | None = None
     idle_renew_seconds: int | None = None
     window_messages: int | None = None  # a folder shows only its newest n messages

@@ -47,9 +47,7 @@ def read(path: Path) -> Provider:
     """One file → one provider. The file is named after the provider's id."""
     provider = parse(path.name, _toml(path))
     if provider.id != path.stem:
-        raise CatalogError(
-            f"{path.name}: id: is {provider.id!r}, but the file must be called {provider.id}.toml"
-        )
+        raise CatalogError(f"{path.name}: id: is {provider.id!r}, but the file must be called {provider.id}.toml")
     return provider
 
 
@@ -106,9 +104,7 @@ def _toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise CatalogError(f"{path.name}: file: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise CatalogError(
-            f"{path.name}: file: is not UTF-8: {error.reason} at byte {error.start}"
-        ) from error
+        raise CatalogError(f"{path.name}: file: is not UTF-8: {error.reason} at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise CatalogError(f"{path.name}: file: is no valid TOML: {error}") from error
 
@@ -201,6 +197,8 @@ def _ar_style(table: Fields) -> ArStyle:
 def _limits(table: Fields) -> Limits:
     limits = Limits(
         connections=table.number_or_none("connections"),
+        sessions=table.number_or_none("sessions"),
+        logins_per_minute=table.number_or_none("logins_per_minute"),
         idle=table.flag_or_none("idle"),
         idle_renew_seconds=table.number_or_none("idle_renew_seconds"),
         window_messages=table.number_or_none("window_messages"),

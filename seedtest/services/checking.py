@@ -18,7 +18,7 @@ from placement.vocabulary import Folder, FolderRole, FolderStatus, ListedFolder,
 from seedtest import netguard
 from seedtest.models import FolderCursor, Mailbox, claims
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import backing_off, signing_in, states
+from seedtest.services import backing_off, pacing, signing_in, states
 from seedtest.services.idle_database import release_connection
 
 #: A person is waiting for the page.
@@ -94,6 +94,13 @@ class _Look:
     quota: float | None
 
 
+_PATIENCE = timedelta(seconds=5)
+_CROWDED = ConnectionReport(
+    ok=False,
+    title="Other mailboxes at this provider are being read right now",
+    means="We open only so many sessions at a provider at once, so that it does not take us for a break-in.",
+    next="Try again in a minute.",
+)
 _BUSY = ConnectionReport(
     ok=False,
     title="The mailbox is being read right now",
@@ -113,6 +120,9 @@ def check_connection(mailbox: Mailbox, *, now: datetime) -> ConnectionReport:
     started = time.monotonic()
     try:
         outcome = _look_into(mailbox, claims.Claim(mailbox.pk, epoch))
+    except pacing.NotYet:
+        release(mailbox, epoch)
+        return _CROWDED
     except BaseException:
         release(mailbox, epoch)
         raise
@@ -152,6 +162,7 @@ def _look_into(mailbox: Mailbox, claim: claims.Claim) -> _Look | PlacementError:
     try:
         login = signing_in.login_of(mailbox, claim)
         context = shared_ssl_context(ca_pem=mailbox.ca_pem or None)
+        pacing.take_turn(mailbox, claim, patience=_PATIENCE)
         release_connection()  # no database connection is held while a mail server thinks
         with ImapMailbox.open(
             login, dial=netguard.dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context

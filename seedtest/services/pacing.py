@@ -1,0 +1,72 @@
+"""Logins take turns: so many sessions a provider's host, so far apart, for all workers together.
+
+Twenty logins from one data-centre address within a second look like a break-in to a mailbox provider. What a provider
+bears is in its catalogue entry; where nobody knows, its kind says what is surely not too much. The row is the
+operator's to change. A server of one's own is not paced.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from placement import providers
+from placement.providers.model import Kind, Provider
+from seedtest.models import ProviderPace, claims
+from seedtest.models.clock import db_now
+from seedtest.models.mailboxes import Mailbox
+from seedtest.services.idle_database import release_connection
+
+#: A worker waits so long for its turn; after that others get the thread.
+PATIENCE = timedelta(seconds=2)
+#: Sessions at once from one address, and logins a minute, where the catalogue knows nothing.
+USUAL: Mapping[Kind, tuple[int, int]] = {
+    Kind.CONSUMER: (20, 240),
+    Kind.BUSINESS: (40, 600),
+    Kind.ISP: (10, 120),
+    Kind.HOSTING: (10, 240),
+}
+
+
+@dataclass(slots=True)
+class NotYet(Exception):
+    """It is others' turn. Nothing has failed: the mailbox is given back and comes again at `again_at`."""
+
+    again_at: datetime
+
+
+def take_turn(mailbox: Mailbox, claim: claims.Claim, *, patience: timedelta = PATIENCE) -> None:
+    """Returns when the claim's owner may log in, after waiting for it. Raises NotYet."""
+    pace = _pace_of(mailbox)
+    if pace is None:
+        return
+    with transaction.atomic():
+        now = db_now()
+        until = now + timedelta(seconds=settings.LEASE_SECONDS)
+        at = claims.take_login_slot(claim, now, pace_id=pace.pk, ahead=patience, until=until)
+    if at is None:
+        raise NotYet(now + patience * random.uniform(0.5, 1.5))
+    release_connection()
+    time.sleep((at - now).total_seconds())
+
+
+def _pace_of(mailbox: Mailbox) -> ProviderPace | None:
+    entry = mailbox.catalog_entry
+    if entry.id == providers.GENERIC.id or entry.kind not in USUAL:
+        return None
+    place = {"provider": entry.id, "host": mailbox.host}
+    known = ProviderPace.objects.filter(**place).first()
+    return known or ProviderPace.objects.get_or_create(**place, defaults=_first_pace(entry))[0]
+
+
+def _first_pace(entry: Provider) -> dict[str, int]:
+    sessions, logins = USUAL[entry.kind]
+    a_minute = entry.limits.logins_per_minute or logins
+    spacing = 60_000 / a_minute * min(1.0, settings.PACE)
+    return {"max_sessions": entry.limits.sessions or sessions, "login_spacing_ms": int(spacing)}
