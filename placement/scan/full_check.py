@@ -15,6 +15,8 @@ from placement.vocabulary import CHECKED_ROLES, Folder, FolderRole, FullCheck, S
 Failure = tuple[str, str]
 
 _REMADE = "The folder was made anew while it was being read. It is looked at again by the next check."
+_UNREAD = "The server names messages here that it does not give out, so nobody can say what they are."
+_NO_INBOX: Failure = ("INBOX", "The server does not show it, or does not let us open it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,15 @@ def check_everything(
     archive = _archive(mailbox, folders)
     # The archive first: a message that arrives between two searches must not be seen in it alone.
     progress = _search(mailbox, [*archive, *checked], order)
+    if not any(one.role is FolderRole.INBOX or one.raw_name.upper() == b"INBOX" for one in checked):
+        progress.failures.append(_NO_INBOX)  # every account has one (RFC 9051 section 5.1)
     unread = _unread(progress, order, just_read)
     for one in archive:
         unread[one.raw_name] &= _only_in(mailbox, one, progress)
     wanted, backlog = _newest(unread, order.max_messages)
     found = _fetch(mailbox, progress, wanted)
     if backlog:
-        progress.failures.append(
-            ("every folder", f"More than {order.max_messages} unread messages; the rest follows.")
-        )
+        progress.failures.append(("every folder", f"More than {order.max_messages} unread messages; the rest follows."))
     looked = len(progress.by_name)
     outcome = FullCheck(not progress.failures, looked, tuple(progress.failures))
     return FullReading(outcome, found, backlog)
@@ -120,9 +122,7 @@ def _only_in(mailbox: Mailbox, archive: Folder, progress: Progress) -> frozenset
     return frozenset(uid for gmail_id, uid in here.items() if gmail_id and gmail_id not in elsewhere)
 
 
-def _newest(
-    unread: dict[bytes, frozenset[int]], room: int
-) -> tuple[list[tuple[bytes, frozenset[int]]], bool]:
+def _newest(unread: dict[bytes, frozenset[int]], room: int) -> tuple[list[tuple[bytes, frozenset[int]]], bool]:
     """At most `room` messages, of each folder the newest; smaller folders first."""
     wanted, backlog = [], False
     for raw_name, uids in sorted(unread.items(), key=lambda item: len(item[1])):
@@ -134,12 +134,14 @@ def _newest(
     return wanted, backlog
 
 
-def _fetch(
-    mailbox: Mailbox, progress: Progress, wanted: Sequence[tuple[bytes, frozenset[int]]]
-) -> tuple[Found, ...]:
+def _fetch(mailbox: Mailbox, progress: Progress, wanted: Sequence[tuple[bytes, frozenset[int]]]) -> tuple[Found, ...]:
     found: list[Found] = []
+    asked = dict(wanted)
     for answer in mailbox.fetch_uids(wanted) if wanted else []:
         if progress.holds(answer):
             folder = progress.by_name[answer.raw_name]
             found += [Found(folder, answer.uidvalidity, message) for message in answer.found]
+            # Deleted since the search, or kept back: the next check can tell.
+            if asked[answer.raw_name] - {message.uid for message in answer.found}:
+                progress.fail(answer.raw_name, _UNREAD)
     return tuple(found)

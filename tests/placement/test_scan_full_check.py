@@ -75,9 +75,7 @@ def test_mail_of_the_ledger_and_of_this_pass_is_not_fetched_again():
 
 def test_a_ledger_under_another_uidvalidity_says_nothing():
     mailbox = FakeMailbox(Box(letters=[marked(1)]))
-    result = run(
-        mailbox, {"INBOX": Cursor(7, 2)}, full_check_since=SINCE, known={("INBOX", 6): frozenset({1})}
-    )
+    result = run(mailbox, {"INBOX": Cursor(7, 2)}, full_check_since=SINCE, known={("INBOX", 6): frozenset({1})})
     assert places(result) == [("INBOX", 1)]
 
 
@@ -119,6 +117,23 @@ def test_the_quota_is_asked_for_in_a_full_check_only():
     mailbox = FakeMailbox(Box(), quota=0.99)
     assert run(mailbox).quota_used is None
     assert run(mailbox, full_check_since=SINCE).quota_used == 0.99
+
+
+@pytest.mark.parametrize("boxes", [[], [Box(attributes="\\Noselect")]])
+def test_without_an_inbox_to_look_into_the_full_check_is_not_complete(boxes):
+    result = run(FakeMailbox(*boxes, Box(b"Junk", "\\Junk")), full_check_since=SINCE)
+    assert (result.full_check.complete, result.full_check.failures[0][0]) == (False, "INBOX")
+
+
+def test_a_message_that_the_server_names_but_keeps_back_leaves_the_full_check_incomplete():
+    class Withholding(FakeMailbox):
+        def fetch_uids(self, wanted):
+            return super().fetch_uids([(name, set(uids) - {2}) for name, uids in wanted])
+
+    mailbox = Withholding(Box(), Box(b"Lists", letters=[marked(1), marked(2)]))
+    result = run(mailbox, {"INBOX": Cursor(7, 1)}, full_check_since=SINCE)
+    assert places(result) == [("Lists", 1)]
+    assert (result.full_check.complete, result.full_check.failures[0][0]) == (False, "Lists")
 
 
 def test_without_an_order_there_is_no_full_check():
