@@ -57,7 +57,6 @@ class Plan:
     cursors: dict[str, Cursor]
     overrides: dict[str, FolderRole]
     order: ScanOrder
-    dial: ways_out.Dial
 
 
 def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
@@ -115,7 +114,7 @@ def look_into(plan: Plan) -> ScanResult:
     """One IMAP session. Raises PlacementError."""
     context = engine.shared_ssl_context(ca_pem=plan.ca_pem or None)
     session = engine.ImapMailbox.open(
-        plan.login, dial=plan.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
+        plan.login, dial=netguard.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
     )
     with session:
         return scan(
@@ -156,7 +155,6 @@ def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
         cursors=cursors,
         overrides={row.name: FolderRole(row.operator_role) for row in folders if row.operator_role},
         order=_order(mailbox, look, is_new=not cursors),
-        dial=ways_out.dial_of(mailbox),
     )
 
 
