@@ -20,6 +20,8 @@ _MAX_MIME_FIELD: Final = 4096
 #: Each container deepens the parser's recursion, and makes it look at each line once more.
 _CONTAINER: Final = re.compile(rb"multipart/|message/", re.IGNORECASE)
 
+#: The type is part of the evidence we keep, and a sender may write a megabyte of NULs for it (RFC 6838 4.2).
+_TEXT_TYPE: Final = re.compile(r"text/[a-z0-9!#$&^_.+-]{1,60}")
 #: An unclosed quote makes no match, and the scan stops there: every start is looked at once.
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
 _LOOKS_LIKE_MARKUP: Final = re.compile(r"<[a-zA-Z/!?]")
@@ -36,12 +38,15 @@ _INLINE_TAGS: Final = frozenset(
 
 
 def visible_texts(headers: Headers, raw_body: bytes) -> Iterator[tuple[str, str]]:
-    """(content type, visible text) of every text part. At most 1 MiB and 50 parts are looked at."""
+    """(content type, visible text) of every text part; a type that is none is plain text.
+
+    At most 1 MiB and 50 parts are looked at.
+    """
     body = raw_body[:MAX_BODY]
     if len(_CONTAINER.findall(body)) > _MAX_PARTS:
         return
     for part in _text_parts(message_from_bytes(_mime_block(headers) + body)):
-        content_type = part.get_content_type()
+        content_type = _text_type(part)
         text = _decoded(part)
         yield content_type, visible_html(text) if content_type == "text/html" else _unquoted(text)
 
@@ -115,6 +120,11 @@ def _text_parts(message: Message) -> Iterator[Message]:
         return
     if message.get_content_maintype() == "text" and message.get_content_disposition() != "attachment":
         yield message
+
+
+def _text_type(part: Message) -> str:
+    named = part.get_content_type()
+    return named if _TEXT_TYPE.fullmatch(named) else "text/plain"
 
 
 def _decoded(part: Message) -> str:
