@@ -34,6 +34,8 @@ _CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,10})\]", re.I)
 _NUMBER = re.compile(rb"\d{1,19}")
 _EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.I)
 _FETCH = re.compile(rb"\* \d{1,10} FETCH ", re.I)
+#: RFC 8474 4 allows less; whatever else a server says is no identity, and no database stores a NUL.
+_IDENTITY = re.compile(rb"[!-~]{1,255}")
 _UNSAFE_NAME = re.compile(rb"[\r\n\0]")
 
 
@@ -254,7 +256,7 @@ def gmail_id(items: Mapping[str, Token]) -> str:
 
 def _identity(token: Token) -> str:
     inner = token[0] if isinstance(token, list) and token else token
-    return inner.decode("ascii", "replace")[:255] if isinstance(inner, bytes) else ""
+    return inner.decode("ascii") if isinstance(inner, bytes) and _IDENTITY.fullmatch(inner) else ""
 
 
 def internal_date(token: Token) -> datetime:

@@ -17,6 +17,10 @@ FINDINGS = [
         "verify",
         "MTkyLjAuMi43IG0uZXhhbXBsZSBhQHMuZXhhbXBsZQpzLmV4YW1wbGUgVFhUIHY9c3BmMSAAIC1hbGwKLS0tCkZyb206IGFAcy5leGFtcGxlCg==",
     ),
+    # a content type with a NUL, quoted as the place of a match
+    ("body", "Q29udGVudC1UeXBlOiB0ZXh0LwAKClJlZjogYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoK"),
+    # a NUL in a server's id of a message
+    ("imap", "KiAxIEZFVENIIChVSUQgMSBFTUFJTElEICgAKSBCT0RZW0hFQURFUl0gImE6IGIiKQpTMSBPSyBkb25lClMyIE9LIGRvbmUK"),
 ]
 
 
