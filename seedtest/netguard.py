@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from django.conf import settings
+
+from seedtest import socks
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -84,24 +86,68 @@ def _resolve(host: str, port: int) -> Iterator[tuple[int, str]]:
         yield family, str(address[0])
 
 
-def dial(host: str, port: int, timeout: float) -> socket.socket:
-    """A TCP socket to a vetted address of `host`, TCP_NODELAY set. Raises OSError (Refused included)."""
-    addresses = list(_resolve(host, port))
-    for _, address in addresses:
-        vet(address, port)  # one bad address condemns the name: a rebinding answer mixes both
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A SOCKS5 proxy. It is dialled like any host, so it is vetted like any host."""
+
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a connection leaves: from an address of this machine, through a proxy, or both."""
+
+    source_address: str = ""
+    proxy: Proxy | None = None
+
+
+DIRECT = Route()
+
+
+def dial(host: str, port: int, timeout: float, *, route: Route = DIRECT) -> socket.socket:
+    """A TCP socket to a vetted address of `host`, TCP_NODELAY set. Raises OSError (Refused included).
+
+    A route that is down is an error: leaving another way would show the address the route is there to hide.
+    """
     last: OSError = OSError(f"{host} has no address in DNS.")
-    for family, address in addresses:
+    for family, address in _vetted(host, port):
         try:
-            return _connect(family, address, port, timeout)
+            return _dial_one(family, address, port, timeout, route)
         except OSError as error:
             last = error
     raise last
 
 
-def _connect(family: int, address: str, port: int, timeout: float) -> socket.socket:
+def _vetted(host: str, port: int) -> list[tuple[int, str]]:
+    addresses = list(_resolve(host, port))
+    for _, address in addresses:
+        vet(address, port)  # one bad address condemns the name: a rebinding answer mixes both
+    return addresses
+
+
+def _dial_one(family: int, address: str, port: int, timeout: float, route: Route) -> socket.socket:
+    if route.proxy is None:
+        return _connect(family, address, port, timeout, route.source_address)
+    proxy = route.proxy
+    sock = dial(proxy.host, proxy.port, timeout, route=Route(route.source_address))
+    try:
+        socks.connect_through(sock, address, port, username=proxy.username, password=proxy.password, timeout=timeout)
+        sock.settimeout(timeout)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _connect(family: int, address: str, port: int, timeout: float, source: str = "") -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.settimeout(timeout)
+        if source:
+            sock.bind((source, 0))
         sock.connect((address, port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:

@@ -15,10 +15,9 @@ from placement.diagnosis import REASONS
 from placement.errors import PlacementError
 from placement.mailbox import ImapMailbox, shared_ssl_context
 from placement.vocabulary import Folder, FolderRole, FolderStatus, ListedFolder, Reason, RoleSource
-from seedtest import netguard
 from seedtest.models import FolderCursor, Mailbox, claims
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import backing_off, pacing, signing_in, states
+from seedtest.services import backing_off, pacing, signing_in, states, ways_out
 from seedtest.services.idle_database import release_connection
 
 #: A person is waiting for the page.
@@ -160,12 +159,12 @@ def release(mailbox: Mailbox, epoch: int) -> None:
 
 def _look_into(mailbox: Mailbox, claim: claims.Claim) -> _Look | PlacementError:
     try:
-        login = signing_in.login_of(mailbox, claim)
+        login, dial = signing_in.login_of(mailbox, claim), ways_out.dial_of(mailbox)
         context = shared_ssl_context(ca_pem=mailbox.ca_pem or None)
         pacing.take_turn(mailbox, claim, patience=_PATIENCE)
         release_connection()  # no database connection is held while a mail server thinks
         with ImapMailbox.open(
-            login, dial=netguard.dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context
+            login, dial=dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context
         ) as session:
             return _look(session)
     except PlacementError as error:

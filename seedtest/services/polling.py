@@ -28,12 +28,12 @@ from placement.vocabulary import (
     ScanOrder,
     ScanResult,
 )
-from seedtest import crashing, netguard
+from seedtest import crashing
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
 from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedResult, SeedTest, Status
-from seedtest.services import cadence, examining, pacing, raw_mail, recording, signing_in
+from seedtest.services import cadence, examining, pacing, raw_mail, recording, signing_in, ways_out
 from seedtest.services.idle_database import release_connection
 from seedtest.services.recording import Look
 
@@ -57,6 +57,7 @@ class Plan:
     cursors: dict[str, Cursor]
     overrides: dict[str, FolderRole]
     order: ScanOrder
+    dial: ways_out.Dial
 
 
 def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
@@ -114,7 +115,7 @@ def look_into(plan: Plan) -> ScanResult:
     """One IMAP session. Raises PlacementError."""
     context = engine.shared_ssl_context(ca_pem=plan.ca_pem or None)
     session = engine.ImapMailbox.open(
-        plan.login, dial=netguard.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
+        plan.login, dial=plan.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
     )
     with session:
         return scan(
@@ -155,6 +156,7 @@ def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
         cursors=cursors,
         overrides={row.name: FolderRole(row.operator_role) for row in folders if row.operator_role},
         order=_order(mailbox, look, is_new=not cursors),
+        dial=ways_out.dial_of(mailbox),
     )
 
 

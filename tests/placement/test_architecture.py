@@ -43,7 +43,8 @@ FOREIGN_TO_THE_ENGINE = {"seedtest", "django", "celery", "redis", "kombu", "rest
 ARROWS = {
     "crashing": set(),
     "crypto": set(),
-    "netguard": set(),
+    "netguard": {"socks"},
+    "socks": set(),
     "guarded_http": {"netguard", "placement"},
     "name_servers": {"placement"},
     "env": set(),

@@ -1,0 +1,31 @@
+"""How connections to a mailbox leave: as everything else, or by the route its group of mailboxes has."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from seedtest import netguard
+from seedtest.crypto import SecretUnreadable
+from seedtest.models import EgressRoute, Mailbox
+from seedtest.services.signing_in import LocalFailure
+
+Dial = Callable[[str, int, float], socket.socket]
+
+
+def dial_of(mailbox: Mailbox) -> Dial:
+    """What the engine dials with. Reads a row, so it is asked before the database is let go. Raises LocalFailure."""
+    return partial(netguard.dial, route=_route(mailbox.egress)) if mailbox.egress else netguard.dial
+
+
+def _route(row: EgressRoute) -> netguard.Route:
+    return netguard.Route(row.source_address or "", _proxy(row) if row.proxy_host else None)
+
+
+def _proxy(row: EgressRoute) -> netguard.Proxy:
+    try:
+        password = row.proxy_password.reveal()
+    except SecretUnreadable as error:
+        raise LocalFailure(str(error)) from error
+    return netguard.Proxy(row.proxy_host, row.proxy_port, row.proxy_username, password)
