@@ -52,9 +52,18 @@ class SecretForm(WorkspaceForm):
     """A form with one sealed field, which the model form itself never touches."""
 
     secret_name = "password"
+    #: Where the secret goes: who may change these, but does not know it, must not send it to a server of their own.
+    goes_to = ("host", "port", "tls", "ca_pem")
     secret = SecretField(
         label="Password", help_text="Stored encrypted and never shown. Leave empty to keep the present one."
     )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        moved = set(self.goes_to) & set(self.changed_data)
+        if moved and getattr(self.instance, self.secret_name) and not cleaned.get("secret"):
+            self.add_error("secret", "Enter the password again: the stored one was given for another server.")
+        return cleaned
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data.get("secret"):

@@ -93,6 +93,26 @@ def test_an_empty_password_keeps_the_stored_one_and_a_new_one_is_sealed(owner, c
     assert mailbox.state == "disabled"
 
 
+@pytest.mark.parametrize("moved", [{"host": "imap.elsewhere.example"}, {"port": "2993"}, {"tls": "starttls"}])
+def test_a_stored_password_is_not_sent_to_another_server_by_who_does_not_know_it(owner, cast, make_seed, moved):
+    mailbox = make_seed(cast.workspace, secret=PASSWORD, host="imap.acme.example").mailbox
+    page = reverse("admin:seedtest_mailbox_change", args=[mailbox.public_id])
+    answer = owner.post(page, _given(mailbox) | {"secret": ""} | moved)
+    assert "secret" in answer.context["adminform"].form.errors
+    _save(owner, page, mailbox, secret="known", **moved)
+    changed = models.Mailbox.objects.get(pk=mailbox.pk)
+    assert str(getattr(changed, next(iter(moved)))) == next(iter(moved.values()))
+
+
+def test_the_password_of_a_sending_profile_does_not_follow_it_to_another_server(owner, cast):
+    values = {"name": "Ours", "host": "smtp.acme.example", "port": "587", "tls": "starttls", "username": "acme"}
+    profile = models.SendingProfile.objects.create(workspace=cast.workspace, **values, password=PASSWORD)
+    page = reverse("admin:seedtest_sendingprofile_change", args=[profile.public_id])
+    owner.post(page, values | {"host": "smtp.elsewhere.example", "secret": ""})
+    profile.refresh_from_db()
+    assert profile.host == "smtp.acme.example"
+
+
 def test_a_mailbox_that_was_set_aside_is_released_by_hand(owner, cast, make_seed):
     mailbox = make_seed(cast.workspace, state="quarantined", attempts=5).mailbox
     page = reverse("admin:seedtest_mailbox_change", args=[mailbox.public_id])
@@ -104,11 +124,14 @@ def test_a_mailbox_that_was_set_aside_is_released_by_hand(owner, cast, make_seed
     assert (mailbox.state, mailbox.attempts) == ("new", 0)
 
 
-def _save(client, page, mailbox, **values):
+def _given(mailbox):
     inline = {f"folders-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
     names = ("address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem")
-    given = {name: getattr(mailbox, name) for name in names}
-    answer = client.post(page, given | inline | values)
+    return inline | {name: getattr(mailbox, name) for name in names}
+
+
+def _save(client, page, mailbox, **values):
+    answer = client.post(page, _given(mailbox) | values)
     assert answer.status_code == 302, answer.context["errors"]
 
 
