@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -108,8 +108,13 @@ _BUSY = ConnectionReport(
 )
 
 
-def check_connection(mailbox: Mailbox, *, now: datetime) -> ConnectionReport:
-    """Sign in, list the folders, and save what was learnt. Never raises for anything the server does."""
+def check_connection(
+    mailbox: Mailbox, *, now: datetime, also: Callable[[ImapMailbox], None] | None = None
+) -> ConnectionReport:
+    """Sign in, list the folders, and save what was learnt. Never raises for anything the server does.
+
+    `also` is called with the open session when the folders are known, and may raise PlacementError.
+    """
     epoch = lease(mailbox, now)
     if epoch is None:
         return _BUSY
@@ -118,7 +123,7 @@ def check_connection(mailbox: Mailbox, *, now: datetime) -> ConnectionReport:
         return _too_many(mailbox, allowed_at - now)
     started = time.monotonic()
     try:
-        outcome = _look_into(mailbox, claims.Claim(mailbox.pk, epoch))
+        outcome = _look_into(mailbox, claims.Claim(mailbox.pk, epoch), also)
     except pacing.NotYet:
         release(mailbox, epoch)
         return _CROWDED
@@ -157,16 +162,19 @@ def release(mailbox: Mailbox, epoch: int) -> None:
     Mailbox.objects.filter(pk=mailbox.pk, lease_epoch=epoch).update(lease_until=None, lease_owner="", slot_until=None)
 
 
-def _look_into(mailbox: Mailbox, claim: claims.Claim) -> _Look | PlacementError:
+def _look_into(
+    mailbox: Mailbox, claim: claims.Claim, also: Callable[[ImapMailbox], None] | None
+) -> _Look | PlacementError:
     try:
         login, dial = signing_in.login_of(mailbox, claim), ways_out.dial_of(mailbox)
         context = shared_ssl_context(ca_pem=mailbox.ca_pem or None)
         pacing.take_turn(mailbox, claim, patience=_PATIENCE)
         release_connection()  # no database connection is held while a mail server thinks
-        with ImapMailbox.open(
-            login, dial=dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context
-        ) as session:
-            return _look(session)
+        with ImapMailbox.open(login, dial=dial, deadline_seconds=DEADLINE_SECONDS, ssl_context=context) as session:
+            look = _look(session)
+            if also is not None:
+                also(session)
+            return look
     except PlacementError as error:
         return error
 
