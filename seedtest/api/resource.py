@@ -26,6 +26,8 @@ from seedtest.services.idempotency import Answer
 
 #: A message of 10 MB in base64, and the rest of its request.
 MAX_BODY: Final = 15 * 1024 * 1024
+MAX_DEPTH: Final = 32
+_TOO_DEEP: Final = "The JSON is nested too deeply."
 _ID: Final = re.compile(r"[a-z]{3}_[0-9A-Za-z]{22}")
 _M = TypeVar("_M", bound=Model)
 
@@ -86,9 +88,18 @@ class BoundedJSONParser(JSONParser):
         if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BODY:
             raise too_large()
         try:
-            return super().parse(stream, media_type, parser_context)
+            given = super().parse(stream, media_type, parser_context)
         except RecursionError:
-            raise ParseError("The JSON is nested too deeply.") from None
+            raise ParseError(_TOO_DEEP) from None
+        if _is_deep(given, MAX_DEPTH):
+            raise ParseError(_TOO_DEEP)
+        return given
+
+
+def _is_deep(value: object, left: int) -> bool:
+    """What is read just so would break whoever writes it again: its hash, a database, an answer."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return not left or any(_is_deep(one, left - 1) for one in inner)
 
 
 class Resource(APIView):

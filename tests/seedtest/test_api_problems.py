@@ -79,6 +79,17 @@ def test_an_unknown_field_is_named_by_its_pointer(ours):
     assert ("#/sendwindow", "unknown_field") in found
 
 
+@pytest.mark.parametrize("depth", [60, 900])
+@pytest.mark.parametrize("headers", [{}, {"idempotency_key": "deep"}])
+def test_json_that_is_nested_too_deeply_is_refused(ours, make_seed, cast, depth, headers):
+    make_seed(cast.workspace)
+    meta = {}
+    for _ in range(depth):
+        meta = {"a": meta}
+    answer = ours.post("/tests", {"name": "Spring", "meta": meta}, **headers)
+    assert (answer.status_code, "nested" in body_of(answer)["detail"]) == (400, True)
+
+
 def test_a_nested_unknown_field_is_named_by_its_whole_pointer(ours):
     body = body_of(ours.post("/tests", {"name": "Spring", "match": {"header": {"name": "X-Job", "a/b~c": 1}}}))
     assert [error["pointer"] for error in body["errors"]] == ["#/match/header/a~1b~0c"]
