@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from placement import providers
 from placement.headers.domains import normal_domain
+from placement.headers.encoded_words import decode_words
 from placement.marker import OWN_HEADER
 from seedtest.models import OutgoingMessage, Schedule, SeedList, SendingProfile, Stream, User, Workspace
 from seedtest.models.seedtests import Kind, Mode
@@ -24,6 +25,7 @@ LONGEST_WINDOW: Final = timedelta(days=31)
 SETTLE_RANGE: Final = (10, 86_400)
 MAX_META: Final = 8 * 1024
 MAX_DOMAINS: Final = 2000
+MAX_PROVIDERS: Final = 100
 POLICY_KEYS: Final = ("min_inbox_rate", "no_spam_at", "auth_must_pass")
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,75}")
@@ -189,7 +191,11 @@ def _campaign_header(match: MatchRequest) -> Iterator[Fault]:
         yield Fault("#/match/header/name", "unsuitable", f"{match.header} does not name a campaign. Use Feedback-ID …")
     if bool(match.value) == bool(match.prefix):
         yield Fault("#/match/header", "invalid", "Give either the value of the header or its prefix.")
-    if match.prefix and len(match.prefix.strip()) < _MIN_PREFIX:
+    # As it is compared: an encoded word of nothing would be the beginning of every value.
+    compared = " ".join(decode_words(match.value or match.prefix).split())
+    if match.value and not compared:
+        yield Fault("#/match/header/value", "invalid", "The value of the header is empty once it is decoded.")
+    if match.prefix and len(compared) < _MIN_PREFIX:
         yield Fault("#/match/header/prefix", "too_short", f"A prefix needs at least {_MIN_PREFIX} characters.")
     if max(len(match.value), len(match.prefix)) > 998:
         yield Fault("#/match/header", "invalid", "A header line holds at most 998 characters.")
@@ -226,6 +232,9 @@ def policy_faults(policy: Mapping[str, Any]) -> Iterator[Fault]:
     forbidden = policy.get("no_spam_at", [])
     if not isinstance(forbidden, (list, tuple)):
         yield Fault("#/policy/no_spam_at", "invalid", "Give a list of mailbox providers.")
+        return
+    if len(forbidden) > MAX_PROVIDERS:
+        yield Fault("#/policy/no_spam_at", "too_many", "Name each mailbox provider once.")
         return
     yield from _provider_faults("#/policy/no_spam_at", forbidden)
 
