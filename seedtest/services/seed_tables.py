@@ -61,7 +61,7 @@ def import_csv(workspace: Workspace, text: str) -> ImportReport:
         return ImportReport(
             (ImportedLine(1, "", "error", "The file is larger than 1 MB. Split it and import it in parts."),)
         )
-    return ImportReport(tuple(_outcomes(workspace, text.removeprefix("\ufeff"))))
+    return ImportReport(tuple(_outcomes(workspace, text.removeprefix("\ufeff").replace("\0", ""))))
 
 
 def _outcomes(workspace: Workspace, text: str) -> Iterator[ImportedLine]:

@@ -76,3 +76,8 @@ def test_too_many_lines_are_cut_off_aloud(cast, monkeypatch):
     report = import_csv(cast.workspace, "".join(f"seed{number}@gmail.com,x\n" for number in range(5)))
     assert [line.outcome for line in report.lines] == ["created", "created", "created", "error"]
     assert report.lines[-1].number == 4
+
+
+def test_a_nul_byte_in_a_file_reaches_no_column(cast):
+    assert import_csv(cast.workspace, "address,password,host\nanna@acme.example,x,imap\0.acme.example\n").created
+    assert cast.workspace.seed_accounts.get().mailbox.host == "imap.acme.example"
