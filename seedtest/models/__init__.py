@@ -17,11 +17,11 @@ from seedtest.models.schedules import Schedule
 from seedtest.models.seed_health import ControlPlan, SeedHealth
 from seedtest.models.seedtests import Marker, ReceivedMessage, SeedResult, SeedTest, Stream
 from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
-from seedtest.models.signing_in import OAuthCredential, OAuthFlow, ProviderPace
+from seedtest.models.signing_in import OAuthCredential, ProviderPace
 
 __all__ = [
     "ApiKey", "Arrival", "ControlPlan", "EgressRoute", "Event", "Evidence", "FolderCursor", "IdempotencyKey",
-    "Mailbox", "Marker", "Membership", "OAuthCredential", "OAuthFlow", "Outbound", "OutgoingMessage", "ProviderPace",
+    "Mailbox", "Marker", "Membership", "OAuthCredential", "Outbound", "OutgoingMessage", "ProviderPace",
     "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedHealth", "SeedList", "SeedListMember",
     "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Verification", "Workspace",
 ]  # fmt: skip
