@@ -63,7 +63,34 @@ class AuthenticatedDocument(_Serializer):
     unknown = serializers.IntegerField()
 
 
+class IdentityDocument(_Serializer):
+    """A domain that was checked: of DKIM the d= and s=, of SPF that of the Return-Path."""
+
+    method = serializers.CharField(help_text="dkim or spf")
+    domain = serializers.CharField()
+    selector = serializers.CharField()
+    aligned = serializers.BooleanField(
+        allow_null=True, help_text="With the From domain; null where nobody can say. Only aligned ones count for DMARC."
+    )
+    messages = serializers.IntegerField()
+    passed = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    by_us = serializers.BooleanField(help_text="By our own check: the receivers said nothing.")
+
+
+class AuthenticatedAsDocument(_Serializer):
+    """Whose name the messages bear. The counts are messages: does anything that passes belong to the From domain?"""
+
+    from_domains = serializers.ListField(child=serializers.CharField())
+    return_paths = serializers.ListField(child=serializers.CharField())
+    identities = IdentityDocument(many=True)
+    aligned = serializers.IntegerField()
+    not_aligned = serializers.IntegerField()
+    unknown = serializers.IntegerField()
+
+
 class AuthenticationSummary(_Serializer):
+    authenticated_as = AuthenticatedAsDocument()
     spf = AuthenticatedDocument()
     dkim = AuthenticatedDocument()
     dmarc = AuthenticatedDocument()
@@ -142,6 +169,10 @@ class LinksDocument(_Serializer):
 class WindowDocument(_Serializer):
     starts_at = Moment()
     ends_at = Moment(allow_null=True)
+
+
+def evidence_url(result_id: str) -> str:
+    return f"/api/v1/results/{result_id}/evidence"
 
 
 def links_of(test_id: str) -> dict[str, str]:
@@ -231,6 +262,17 @@ class PlainAuthDocument(_Serializer):
     domain = serializers.CharField()
 
 
+class OwnChecksDocument(_Serializer):
+    """Our own check: results of RFC 8601, `unknown` where DNS could not say, `headers_only` without the body."""
+
+    spf = serializers.CharField()
+    dkim = serializers.CharField()
+    dmarc = serializers.CharField()
+    arc = serializers.CharField()
+    bimi = serializers.CharField()
+    one_click = serializers.CharField()
+
+
 class ResultDocument(serializers.Serializer[SeedRow]):
     """One seed. `delivery_seconds` is null unless the dispatch to this seed is known."""
 
@@ -257,6 +299,8 @@ class ResultDocument(serializers.Serializer[SeedRow]):
     dmarc = DmarcDocument(source="authentication.dmarc", allow_null=True)
     arc = PlainAuthDocument(source="authentication.arc", allow_null=True)
     bimi = PlainAuthDocument(source="authentication.bimi", allow_null=True)
+    checks = OwnChecksDocument(source="checked", allow_null=True, help_text="Null: not checked (yet, or switched off).")
+    evidence_url = serializers.SerializerMethodField(help_text="Headers, and what they say; null without any to show.")
     reason = serializers.CharField()
     reason_title = serializers.CharField()
     explanation = serializers.ListField(source="sentences", child=serializers.CharField())
@@ -265,6 +309,9 @@ class ResultDocument(serializers.Serializer[SeedRow]):
     dispatch = serializers.CharField(help_text="confirmed, assumed, contradicted or unknown")
     matched_by = serializers.CharField()
     match_where = serializers.CharField()
+    stated_folder = serializers.CharField(
+        help_text="inbox, junk or custom: where the provider's own header says it was put on arrival; else empty."
+    )
     first_placement = serializers.CharField()
     current_placement = serializers.CharField()
     deadline_at = Moment(allow_null=True)
@@ -274,6 +321,9 @@ class ResultDocument(serializers.Serializer[SeedRow]):
     gone_at = Moment(allow_null=True)
     copies = serializers.IntegerField()
     variants = serializers.IntegerField()
+
+    def get_evidence_url(self, row: SeedRow) -> str | None:
+        return evidence_url(row.id) if row.received_at and not row.shared else None
     biased = serializers.BooleanField(help_text="Files known-good mail as spam: it is in no number of the report.")
 
 

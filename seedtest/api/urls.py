@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from seedtest.api import openapi, schedules, seeds, seedtests
+from seedtest.api import evidence, openapi, schedules, seeds, seedtests
 from seedtest.api.problems import unknown_address
 
 v1 = [
@@ -11,6 +11,7 @@ v1 = [
     path("tests/<str:test_id>/results", seedtests.Results.as_view()),
     path("tests/<str:test_id>/cancel", seedtests.Cancel.as_view()),
     path("tests/<str:test_id>/recheck", seedtests.Recheck.as_view()),
+    path("results/<str:result_id>/evidence", evidence.OneResult.as_view()),
     path("seeds", seeds.Seeds.as_view()),
     path("seeds/export.csv", seeds.SeedExport.as_view()),
     path("schedules", schedules.Schedules.as_view()),

@@ -23,14 +23,17 @@ from placement.vocabulary import (
     Reason,
     Tab,
 )
-from seedtest.models import Marker, SeedAccount, SeedResult, SeedTest
+from seedtest.models import Marker, SeedAccount, SeedResult, SeedTest, Verification
 from seedtest.models.seedtests import Mode, Status
 from seedtest.reports import peers
 from seedtest.reports.findings import find
+from seedtest.reports.identities import authenticated_as, identities_of
 from seedtest.reports.judging import judge
 from seedtest.reports.numbers import authenticated, delivery, provider_rates, total_rates
+from seedtest.reports.readings import differences
 from seedtest.reports.seed_findings import about_seeds
 from seedtest.reports.seed_words import tell
+from seedtest.reports.sharing import shared_results
 from seedtest.reports.values import About, Carry, Counts, LeftOut, ProviderRow, Report, SeedRow, Totals
 
 STATUS_TEXT: Final[dict[str, str]] = {
@@ -52,9 +55,13 @@ _AUTH_FIELDS: Final = frozenset(one.name for one in fields(AuthResult))
 
 
 def build(test: SeedTest) -> Report:
-    """Four queries, six where an ended test has misses; header blocks are never read."""
+    """Six queries, eight where an ended test has misses; header blocks are never read."""
     carry = _carry(test)
-    seeds = tuple(_seed_row(result, carry.token) for result in _results(test))
+    checked, shared = _checked(test), shared_results(test)
+    seeds = tuple(
+        _seed_row(result, carry.token, checked.get(result.pk), shared=result.public_id in shared)
+        for result in _results(test)
+    )
     measured = tuple(seed for seed in seeds if not seed.biased)
     rows = tuple(
         _provider_row(provider, list(group)) for provider, group in groupby(measured, key=lambda seed: seed.provider)
@@ -118,6 +125,16 @@ def _results(test: SeedTest) -> Iterable[SeedResult]:
     )
 
 
+def _checked(test: SeedTest) -> dict[int, Verification]:
+    """Result → our own check of the message that is measured: the earliest copy."""
+    rows = Verification.objects.filter(message__result__test=test, message__is_variant=False, verified_at__isnull=False)
+    ordered = rows.select_related("message").order_by("message__internaldate", "message_id")
+    found: dict[int, Verification] = {}
+    for row in ordered:
+        found.setdefault(row.message.result_id, row)
+    return found
+
+
 def _carry(test: SeedTest) -> Carry:
     markers = list(Marker.objects.filter(test=test).order_by("id"))
     token = next((one.value for one in markers if one.kind == MarkerKind.TOKEN.value), "")
@@ -160,7 +177,8 @@ def _about(test: SeedTest) -> About:
     )
 
 
-def _seed_row(result: SeedResult, token: str) -> SeedRow:
+def _seed_row(result: SeedResult, token: str, checked: Verification | None, *, shared: bool) -> SeedRow:
+    said = read_authentication(result.authentication)
     reason = Reason(result.reason)
     told = REASONS[reason]
     address = result.mailbox.address
@@ -195,7 +213,13 @@ def _seed_row(result: SeedResult, token: str) -> SeedRow:
         moved_at=result.moved_at,
         late_at=result.late_at,
         gone_at=result.gone_at,
-        authentication=read_authentication(result.authentication),
+        authentication=said,
+        identities=identities_of(said, checked.checks if checked else {}),
+        stated_folder=result.stated_folder,
+        stated_line=result.stated_line,
+        checked=checked.summary if checked else None,
+        differences=tuple(differences(checked.findings)) if checked else (),
+        shared=shared,
         sending_ip=result.sending_ip,
         from_domain=result.from_domain,
         return_path_domain=result.return_path_domain,
@@ -248,6 +272,7 @@ def _provider_row(provider: str, seeds: Sequence[SeedRow]) -> ProviderRow:
         counts=counts,
         tabs=tuple(sorted(tabs.items())),
         rates=provider_rates(counts, _primary(tabs)),
+        authenticated_as=authenticated_as(seeds),
         spf=authenticated([(one.spf,) if one.spf else () for one in said]),
         dkim=authenticated([one.dkim for one in said]),
         dmarc=authenticated([(one.dmarc,) if one.dmarc else () for one in said]),
@@ -273,6 +298,7 @@ def _totals(rows: Sequence[ProviderRow], seeds: Sequence[SeedRow], mix: Mapping[
         counts=counts,
         rates=total_rates(counts),
         weighted=rates.weighted(by_provider, _provider_weights(mix)),
+        authenticated_as=authenticated_as(seeds),
         spf=authenticated([(one.spf,) if one.spf else () for one in said]),
         dkim=authenticated([one.dkim for one in said]),
         dmarc=authenticated([(one.dmarc,) if one.dmarc else () for one in said]),

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from placement.diagnosis import REASONS
 from placement.vocabulary import FOUND, AuthResult, Placement, Reason
 from seedtest.models.seedtests import Dispatch, Status
+from seedtest.reports import authentication_findings
 from seedtest.reports.numbers import standing
 from seedtest.reports.values import About, Finding, ProviderRow, SeedRow
 
@@ -242,13 +243,17 @@ _LOOKS: Final[tuple[_Look, ...]] = (
     _rejected,
     _variants,
     _rivals,
+    authentication_findings.not_aligned,
     _authentication_failed,
+    authentication_findings.differs,
     _could_not_look,
     _not_sent,
     _late,
     _removed,
     _contradicted,
     _moved,
+    authentication_findings.stated_elsewhere,
+    authentication_findings.clock_skew,
     _subject_token,
     _copies,
     _provisional,

@@ -9,17 +9,21 @@ from typing import Any, Final
 
 from placement.headers.answers import Answer, answer
 from placement.headers.received import Leg, Route
+from placement.headers.sender_fields import ReturnPath
+from placement.headers.spam_verdicts import FilterVerdict, Ignored
 from placement.reading import Finding as ReadFinding
-from placement.reading import FindingKind, Reading, Reported, Untrusted
+from placement.reading import FindingKind, Reading, Reported, Untrusted, read
 from placement.verify import Finding as CheckFinding
 from placement.verify import Outcome, Verification
 from placement.verify.model import GOOD, DkimCheck
 from placement.vocabulary import AuthResult
+from seedtest.models import Mailbox
 
 METHODS: Final = ("spf", "dkim", "dmarc", "arc", "bimi")
 CHECKS: Final = (*METHODS, "one_click")
 RESULTS_HEADER: Final = "Authentication-Results"
 SWITCHED_OFF: Final = "Unknown (switched off): no DNS server was named to ask."
+NOT_CHECKED: Final = "Unknown: this message was not checked (yet, or these checks are switched off)."
 #: Longest text kept of one header line; the whole block is kept beside it.
 MAX_LINE: Final = 4000
 
@@ -33,6 +37,16 @@ _SEVERITY: Final = {
 _CHECK_SEVERITY: Final = {"error": "high", "warning": "medium", "info": "info"}
 
 Document = dict[str, Any]
+
+
+def names_of(authserv_ids: str) -> tuple[str, ...]:
+    """What an operator wrote: names with commas."""
+    return tuple(name.strip() for name in authserv_ids.split(",") if name.strip())
+
+
+def read_for(block: bytes, mailbox: Mailbox) -> Reading:
+    """As received in this mailbox."""
+    return read(block, mailbox.catalog_entry, extra_authserv_ids=names_of(mailbox.authserv_ids))
 
 
 def document(reading: Reading, checks: Mapping[str, Any], findings: Iterable[Document]) -> Document:
@@ -126,13 +140,65 @@ def reported(one: Reported) -> Document:
     }
 
 
+def verdict(one: FilterVerdict) -> Document:
+    """One header of the provider's own filter."""
+    told = one.reading
+    return {
+        "header": one.header,
+        "raw": _cut(one.raw),
+        "says": one.says.value,
+        "delivery_folder": told.delivery_folder.value if told.delivery_folder else None,
+        "score": told.score,
+        "threshold": told.threshold,
+        "hits": [{"name": _cut(hit.name), "score": hit.score} for hit in told.hits],
+        "meanings": list(told.meanings),
+    }
+
+
+def ignored(one: Ignored) -> Document:
+    return {"header": one.header, "raw": _cut(one.raw), "why": one.why}
+
+
+def list_headers(reading: Reading) -> Document:
+    """What bulk senders must write, as it stands there."""
+    offer, sender = reading.list_unsubscribe, reading.sender
+    return {
+        "list_unsubscribe": _cut(offer.line) if offer.present else None,
+        "list_unsubscribe_post": _cut(offer.post) if offer.post is not None else None,
+        "one_click": offer.one_click,
+        "faults": list(offer.faults),
+        "list_id": _cut(sender.list_id),
+        "feedback_id": _cut(sender.feedback_id.raw),
+        "precedence": _cut(sender.precedence),
+        "auto_submitted": _cut(sender.auto_submitted),
+        "return_path": _return_path(sender.return_path),
+        "bimi_selector": _cut(sender.bimi.selector),
+        "bimi_location": _cut(sender.bimi.location),
+    }
+
+
+def _return_path(found: ReturnPath) -> str | None:
+    if not found.present:
+        return None
+    return "<>" if found.null else _cut(found.address)
+
+
 def _untrusted(one: Untrusted) -> Document:
     return {"authserv_id": one.authserv_id, "line": _cut(one.line), "why": one.why.value, "explanation": one.words}
 
 
 def switched_off() -> Document:
     """Our own checks where no DNS server may be asked."""
-    nothing = {"result": Outcome.UNKNOWN.value, "says": SWITCHED_OFF}
+    return _nothing(SWITCHED_OFF)
+
+
+def not_checked() -> Document:
+    """Our own checks of a message that was not checked."""
+    return _nothing(NOT_CHECKED)
+
+
+def _nothing(words: str) -> Document:
+    nothing = {"result": Outcome.UNKNOWN.value, "says": words}
     return {name: dict(nothing) for name in CHECKS} | {"dkim": nothing | {"signatures": []}}
 
 
@@ -173,6 +239,11 @@ def note(code: str, title: str, detail: str = "", evidence: str = "") -> Documen
 def _finding(code: str, severity: str, title: str, detail: str, fix: str, evidence: str) -> Document:
     texts = {"title": title, "detail": detail, "fix": fix, "evidence": _cut(evidence)}
     return {"code": code, "severity": severity, **{name: storable(text) for name, text in texts.items()}}
+
+
+def differences(findings: Iterable[Mapping[str, str]]) -> list[str]:
+    """What both sides say, of stored findings that set them against each other."""
+    return [one["evidence"] for one in findings if one["code"].endswith("_differs")]
 
 
 def moment(value: datetime | None) -> str | None:

@@ -87,6 +87,49 @@ class Authenticated:
 
 
 @dataclass(frozen=True, slots=True)
+class SeedIdentity:
+    """A domain that one message was checked for. `standing`: pass | fail | none | unknown."""
+
+    method: str  # dkim | spf
+    domain: str
+    selector: str
+    standing: str
+    aligned: bool | None  # with the From domain; None where nobody can say
+    by_us: bool = False  # the receiver said nothing: our own check
+
+    @property
+    def words(self) -> str:
+        selector = f" s={self.selector}" if self.selector else ""
+        return f"DKIM d={self.domain}{selector}" if self.method == "dkim" else f"SPF {self.domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One such domain over several messages."""
+
+    method: str
+    domain: str
+    selector: str
+    aligned: bool | None
+    messages: int
+    passed: int
+    failed: int
+    by_us: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticatedAs:
+    """Whose name the messages bear. Counts are messages: does anything that passes belong to the From domain?"""
+
+    from_domains: tuple[str, ...] = ()
+    return_paths: tuple[str, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    aligned: int = 0
+    not_aligned: int = 0
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Delivery:
     """Seconds from our handing over to the provider's INTERNALDATE, where the dispatch of that seed is known."""
 
@@ -102,6 +145,7 @@ class ProviderRow:
     counts: Counts
     tabs: tuple[tuple[Tab, int], ...]  # of the messages in the inbox
     rates: Rates
+    authenticated_as: AuthenticatedAs
     spf: Authenticated
     dkim: Authenticated
     dmarc: Authenticated
@@ -118,6 +162,7 @@ class Totals:
     counts: Counts
     rates: Rates
     weighted: WeightedRate
+    authenticated_as: AuthenticatedAs
     spf: Authenticated
     dkim: Authenticated
     dmarc: Authenticated
@@ -166,6 +211,12 @@ class SeedRow:
     copies: int
     variants: int
     rival_tests: tuple[str, ...] = ()  # public ids
+    identities: tuple[SeedIdentity, ...] = ()
+    stated_folder: str = ""  # inbox | junk | custom: on arrival, by the provider's own header
+    stated_line: str = ""
+    checked: Mapping[str, str] | None = None  # our own check: method → result; None: not checked
+    differences: tuple[str, ...] = ()  # where the receiver and our check differ, both quoted
+    shared: bool = False  # a mailbox that others use too
     biased: bool = False  # files known-good mail as spam: stands apart, in no number
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from placement.headers.received_spf import ReceivedSpf
-from placement.providers import Provider
-from placement.reading import Reading, read
+from placement.reading import Reading
 from placement.verify import HeaderBlock, Resolver, Verification, compare, verify
-from seedtest.models import Mailbox
 from seedtest.reports import readings
+
+
+names_of = readings.names_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,6 @@ class Checked:
     summary: dict[str, str]
     checks: dict[str, Any]
     findings: list[dict[str, Any]]
-
-
-def names_of(authserv_ids: str) -> tuple[str, ...]:
-    """What an operator wrote: names with commas."""
-    return tuple(name.strip() for name in authserv_ids.split(",") if name.strip())
-
-
-def read_for(block: bytes, mailbox: Mailbox) -> Reading:
-    """As received in this mailbox."""
-    return read_block(block, mailbox.catalog_entry, names_of(mailbox.authserv_ids))
-
-
-def read_block(block: bytes, provider: Provider, authserv_ids: Iterable[str] = ()) -> Reading:
-    return read(block, provider, extra_authserv_ids=authserv_ids)
 
 
 def check(message: bytes | HeaderBlock, reading: Reading, resolver: Resolver, now: datetime) -> Checked:

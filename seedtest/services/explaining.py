@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from placement.headers import Headers
 from placement.providers import Provider
-from placement.reading import Reading
+from placement.reading import Reading, read
 from placement.verify import Resolver
 from seedtest.reports import readings
 from seedtest.services import examining, guessing
@@ -70,7 +70,7 @@ def explain(
 ) -> Explained:
     """`now` stands for the time of receipt where the message does not tell it."""
     known = guessing.Guess(provider, "It was given.") if provider else guessing.guess(message, resolver)
-    reading = examining.read_block(message, known.provider, authserv_ids)
+    reading = read(message, known.provider, extra_authserv_ids=authserv_ids)
     findings = [readings.read_finding(one) for one in reading.findings]
     checks = readings.switched_off()
     if resolver is not None:

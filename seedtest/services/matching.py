@@ -22,7 +22,7 @@ from seedtest.models.seedtests import (
     Status,
 )
 from seedtest.reports import readings
-from seedtest.services import examining, ledger
+from seedtest.services import ledger
 from seedtest.services.closing import publish, refresh_deadlines
 
 #: Placements that a message found later overrules while the test is open. `missing` is not among them: it was a
@@ -45,7 +45,7 @@ class MessageFacts:
 
 def read_facts(block: bytes, mailbox: Mailbox) -> MessageFacts:
     headers = Headers.parse(block)
-    reading = examining.read_for(block, mailbox)
+    reading = readings.read_for(block, mailbox)
     stated = reading.verdicts.delivery_folder
     folder = stated.reading.delivery_folder if stated else None
     return MessageFacts(

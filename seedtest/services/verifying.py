@@ -18,6 +18,7 @@ from seedtest import name_servers
 from seedtest.models import ReceivedMessage, SeedTest, Verification
 from seedtest.models.clock import db_now
 from seedtest.models.evidence import MAX_ATTEMPTS
+from seedtest.reports import readings
 from seedtest.services import examining, ledger, raw_mail
 from seedtest.services.examining import Checked
 from seedtest.services.idle_database import release_connection
@@ -112,7 +113,7 @@ def _work(message: ReceivedMessage, attempt: int) -> Work:
         message_id=message.pk,
         attempt=attempt,
         content=whole or HeaderBlock(block, arrival.evidence.truncated),
-        reading=examining.read_for(block, arrival.mailbox),
+        reading=readings.read_for(block, arrival.mailbox),
         received_at=arrival.internaldate,
     )
 

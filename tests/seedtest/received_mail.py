@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from placement.headers import Headers
+from dataclasses import replace
+
+from placement.providers import get
+from placement.reading import read
+from placement.vocabulary import Folder, KeptBody
+from seedtest import models
+from seedtest.services import recording
+from tests.seedtest.scans import INBOX, look_at, scanned, seen
 
 GMAIL = (
     "mx.google.com; dkim=pass header.i=@esp.example header.s=s1 header.b=AbCd; "
@@ -51,5 +58,13 @@ TO_JUNK = (
 )
 
 
-def subject_of(block: bytes) -> str:
-    return Headers.parse(block).decoded("Subject")
+def arrive(
+    test: models.SeedTest, seed: models.SeedAccount, block: bytes = BLOCK, folder: Folder = INBOX, *, keep: bool = False
+) -> models.SeedResult:
+    """The message as a scan would have read it, recorded. `keep`: with its body."""
+    told = read(block, get(seed.mailbox.provider)).authentication
+    body = KeptBody(BODY) if keep else None
+    sighting = replace(seen(folder, test=test, headers=block), authentication=told, body=body)
+    look = replace(look_at(seed), keep_raw_bytes=100_000 if keep else 0)
+    assert recording.record(look, scanned(sighting))
+    return test.results.get(seed_account=seed)

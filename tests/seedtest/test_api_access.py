@@ -11,6 +11,7 @@ from seedtest import models
 from seedtest.api import urls
 from seedtest.models.base import new_public_id
 from seedtest.models.people import Scope
+from tests.seedtest.received_mail import arrive
 
 BODIES = {"post": {}, "patch": {}}
 
@@ -37,7 +38,9 @@ every_operation_on_one_row = pytest.mark.parametrize(
 def rows(cast, make_seed, make_test, recurring):
     """A row of the cast's workspace for every parameter of the URL conf."""
     test = make_test(cast.workspace, [make_seed(cast.workspace)])
-    return {"test_id": test.public_id, "schedule_id": recurring.public_id}
+    seed = make_seed(cast.workspace)
+    result = arrive(make_test(cast.workspace, [seed]), seed)
+    return {"test_id": test.public_id, "schedule_id": recurring.public_id, "result_id": result.public_id}
 
 
 def state():

@@ -14,6 +14,7 @@ from django.test import Client
 from seedtest import models
 from seedtest.api import urls
 from seedtest.services import seed_watch
+from tests.seedtest.received_mail import arrive
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
 
@@ -49,6 +50,8 @@ def answers(ours, cast, make_seed, make_test, recurring, now):
     models.Mailbox.objects.update(quota_used=0.95)
     seed_watch.watch(now)
     own = f"/tests/{test.public_id}"
+    seed = make_seed(cast.workspace, "gmail")
+    shown = arrive(make_test(cast.workspace, [seed]), seed)
     return {
         ("/api/v1/tests", "get"): ours.get("/tests"),
         ("/api/v1/tests", "post"): ours.post("/tests", {"name": "Spring"}),
@@ -56,6 +59,7 @@ def answers(ours, cast, make_seed, make_test, recurring, now):
         ("/api/v1/tests/{test_id}/results", "get"): ours.get(f"{own}/results"),
         ("/api/v1/tests/{test_id}/recheck", "post"): ours.post(f"{own}/recheck"),
         ("/api/v1/tests/{test_id}/cancel", "post"): ours.post(f"{own}/cancel"),
+        ("/api/v1/results/{result_id}/evidence", "get"): ours.get(f"/results/{shown.public_id}/evidence"),
         ("/api/v1/seeds", "get"): ours.get("/seeds"),
         ("/api/v1/seeds/export.csv", "get"): ours.get("/seeds/export.csv"),
         ("/api/v1/schedules", "get"): ours.get("/schedules"),

@@ -171,5 +171,5 @@ def test_a_report_ends_with_its_limits_and_definitions(mixed):
 def test_building_a_report_takes_the_same_few_queries_however_many_seeds(
     mixed, cast, make_seed, make_test, django_assert_max_num_queries
 ):
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         reports.build(models.SeedTest.objects.select_related("workspace", "stream").get(pk=mixed.pk))
