@@ -1,4 +1,4 @@
-"""The service's settings with a test's environment: a throw-away key, loopback allowed, SQLite unless told otherwise."""
+"""The service's settings with a test's environment: a throw-away key, loopback allowed, SQLite by default."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ os.environ.setdefault("SEEDTEST_ENCRYPTION_KEYS", "dGVzdHMtb25seS10ZXN0cy1vbmx5L
 os.environ.setdefault("NETGUARD_ALLOW", "127.0.0.0/8,[::1/128]")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 
-from seedtest.settings import *  # noqa: E402, F403
+from seedtest.settings import *  # noqa: F403
 
 if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
     # A file, not memory: connections that share memory meet "table is locked", which no time-out waits for.
