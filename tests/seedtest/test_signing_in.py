@@ -6,6 +6,7 @@ import contextlib
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from placement.errors import LoginRefused
 from placement.vocabulary import LoginProblem
@@ -182,6 +183,7 @@ def test_a_lost_sign_in_costs_no_login_and_waits_for_a_person(endpoint, seed, cr
 def test_a_sign_in_made_during_the_refresh_is_not_written_over(endpoint, seed, credential):
     def person_connects() -> None:
         signing_in.connect(seed.mailbox, oauth.Tokens("fresh", 3600, "theirs"), now=db_now())
+        connection.close()  # of the endpoint's thread
 
     endpoint.answers = [person_connects]
     with pytest.raises(TokenServiceDown):
@@ -195,6 +197,7 @@ def test_a_refusal_of_a_token_that_was_replaced_meanwhile_is_not_final(endpoint,
 
     def person_connects() -> None:
         signing_in.connect(seed.mailbox, oauth.Tokens("fresh", 3600, "theirs"), now=db_now())
+        connection.close()  # of the endpoint's thread
 
     endpoint.answers = [person_connects]
     with pytest.raises(TokenServiceDown):
@@ -207,6 +210,7 @@ def test_a_worker_that_lost_its_lease_saves_the_rotated_token_and_does_not_log_i
     def another_worker_claims() -> None:
         late = db_now() + timedelta(hours=1)
         assert claims.claim([seed.mailbox_id], late, owner="other", lease=MINUTE)
+        connection.close()  # of the endpoint's thread
 
     endpoint.answers = [another_worker_claims]
     with pytest.raises(TokenServiceDown):
