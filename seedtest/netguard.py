@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -22,10 +23,14 @@ REFUSED: tuple[Network, ...] = tuple(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
         "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
         "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-        "::/128", "::1/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
+        "::/8", "::1/128", "::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
         "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
+
+
+#: Addresses of one name that are tried.
+MAX_ADDRESSES = 8
 
 
 class Refused(OSError):
@@ -80,8 +85,10 @@ def vet(address: str, port: int) -> None:
 def _resolve(host: str, port: int) -> Iterator[tuple[int, str]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise OSError(f"{host} has no address in DNS ({error.strerror}).") from error
+    except (socket.gaierror, UnicodeError) as error:  # UnicodeError: no name that DNS could hold (RFC 5891)
+        raise OSError(
+            f"{host} has no address in DNS ({getattr(error, 'strerror', None) or 'no valid name'})."
+        ) from error
     for family, _, _, _, address in found:
         yield family, str(address[0])
 
@@ -110,12 +117,17 @@ DIRECT = Route()
 def dial(host: str, port: int, timeout: float, *, route: Route = DIRECT) -> socket.socket:
     """A TCP socket to a vetted address of `host`, TCP_NODELAY set. Raises OSError (Refused included).
 
+    `timeout` (seconds) is for all addresses of the name together: a name with fifty dead ones costs no more than one.
     A route that is down is an error: leaving another way would show the address the route is there to hide.
     """
+    end = time.monotonic() + timeout
     last: OSError = OSError(f"{host} has no address in DNS.")
     for family, address in _vetted(host, port):
+        remaining = end - time.monotonic()
+        if remaining <= 0:
+            break
         try:
-            return _dial_one(family, address, port, timeout, route)
+            return _dial_one(family, address, port, remaining, route)
         except OSError as error:
             last = error
     raise last
@@ -125,7 +137,7 @@ def _vetted(host: str, port: int) -> list[tuple[int, str]]:
     addresses = list(_resolve(host, port))
     for _, address in addresses:
         vet(address, port)  # one bad address condemns the name: a rebinding answer mixes both
-    return addresses
+    return addresses[:MAX_ADDRESSES]
 
 
 def _dial_one(family: int, address: str, port: int, timeout: float, route: Route) -> socket.socket:
