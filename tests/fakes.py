@@ -106,6 +106,8 @@ class FakeMailbox:
     def _done(self, what: str) -> None:
         self.after.pop(what, lambda: None)()
 
+    unnamed_folders = 0
+
     def list_folders(self) -> list[ListedFolder]:
         self._note("list_folders")
         listed = [

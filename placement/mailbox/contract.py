@@ -60,6 +60,11 @@ class Mailbox(Protocol):
 
     def list_folders(self) -> list[ListedFolder]: ...
 
+    @property
+    def unnamed_folders(self) -> int:
+        """Folders of the last listing that cannot be named, so that nobody can look into them."""
+        ...
+
     def status(self, raw_names: Sequence[bytes]) -> dict[bytes, FolderStatus]:
         """One write for all; folders that gave no usable answer are absent."""
         ...

@@ -123,6 +123,13 @@ def listed_folders(responses: Collection[Response]) -> list[ListedFolder]:
     return list(found.values())
 
 
+def unnamed_folders(responses: Collection[Response], listed: Collection[ListedFolder]) -> int:
+    """How many folders the server listed that `listed` does not name: unreadable lines, and names that fall together."""
+    names = {name_key(folder.raw_name) for folder in listed}
+    lines = [_listed(response, {}) for response in responses if is_data(response, b"LIST")]
+    return sum(folder is None or name_key(folder.raw_name) not in names for folder in lines)
+
+
 def _listed(response: Response, statuses: Mapping[bytes, FolderStatus]) -> ListedFolder | None:
     try:
         _, _, attributes, delimiter, raw_name, *_ = tokens(response)

@@ -147,6 +147,11 @@ class ImapMailbox:
             self._heard = (untagged, grammar.listed_folders(untagged))
         return list(self._heard[1])
 
+    @property
+    def unnamed_folders(self) -> int:
+        """Folders of the last listing that cannot be named, so that nobody can look into them."""
+        return grammar.unnamed_folders(*self._heard)
+
     def _list_commands(self) -> Iterable[bytes]:
         offered = self.capabilities
         special = [b"SPECIAL-USE"] if offered & {"SPECIAL-USE", "IMAP4REV2"} else []

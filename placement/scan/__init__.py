@@ -10,11 +10,11 @@ from placement.providers import Provider
 from placement.scan.bodies import keep_bodies
 from placement.scan.full_check import FullReading, check_everything
 from placement.scan.incremental import plan, read_new, watched_statuses
-from placement.scan.matching import recognise_all
+from placement.scan.matching import Recognised, recognise_all
 from placement.scan.recheck import look_again
 from placement.scan.sightings import sightings_of
 from placement.scan.tabs import ask_tabs
-from placement.vocabulary import Cursor, FolderRole, MarkerRule, ScanOrder, ScanResult
+from placement.vocabulary import Cursor, FolderRole, FullCheck, MarkerRule, ScanOrder, ScanResult
 
 __all__ = ["scan"]
 
@@ -51,9 +51,18 @@ def scan(
         sightings=sightings_of(recognised, provider, tabs, bodies, order.authserv_ids),
         junk_visible=junk_visible(folders),
         backlog=reading.backlog or checked.backlog,
-        full_check=checked.outcome,
+        full_check=_outcome(checked.outcome, recognised),
         gone=again.gone,
         tabs=tabs.answered(again.present),
         quota_used=quota,
         traffic=mailbox.traffic,
     )
+
+
+def _outcome(check: FullCheck | None, recognised: Sequence[Recognised]) -> FullCheck | None:
+    """A message whose body nobody could read may be the one that is looked for."""
+    unread = sorted({one.found.folder.name for one in recognised if one.unread})
+    if check is None or not unread:
+        return check
+    failures = tuple((name, "The server did not give the text of a message here.") for name in unread)
+    return FullCheck(False, check.folders, (*check.failures, *failures))

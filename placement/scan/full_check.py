@@ -16,6 +16,7 @@ Failure = tuple[str, str]
 
 _REMADE = "The folder was made anew while it was being read. It is looked at again by the next check."
 _UNREAD = "The server names messages here that it does not give out, so nobody can say what they are."
+_UNNAMED = "The server lists folders under names that cannot be sent back to it, so nobody can look into them."
 _NO_INBOX: Failure = ("INBOX", "The server does not show it, or does not let us open it.")
 
 
@@ -59,6 +60,8 @@ def check_everything(
     progress = _search(mailbox, [*archive, *checked], order)
     if not any(one.role is FolderRole.INBOX or one.raw_name.upper() == b"INBOX" for one in checked):
         progress.failures.append(_NO_INBOX)  # every account has one (RFC 9051 section 5.1)
+    if mailbox.unnamed_folders:
+        progress.failures.append((f"{mailbox.unnamed_folders} folders", _UNNAMED))
     unread = _unread(progress, order, just_read)
     for one in archive:
         unread[one.raw_name] &= _only_in(mailbox, one, progress)

@@ -26,6 +26,7 @@ class Recognised:
     found: Found
     headers: Headers
     recognition: Recognition
+    unread: bool = False  # its body was wanted, and the server did not give it
 
 
 def recognise_all(
@@ -71,10 +72,10 @@ def _by_bodies(
     for one in batch:
         message = one.found.message
         body = bodies.get((one.found.folder.raw_name, message.uid))
-        if body is None:
-            yield one
-        else:
+        if body is not None:
             yield replace(one, recognition=recognise_body(body, message.header_block, book))
+        else:
+            yield replace(one, unread=_is_open(one, since))
 
 
 def _is_open(one: Recognised, since: datetime | None) -> bool:
