@@ -1,9 +1,23 @@
 """What people see: every section registers its ModelAdmin here."""
 
-from seedtest.admin import arrivals, mailboxes, people, schedules, seedlists, seeds, seedtests, sending, streams
+from seedtest.admin import (
+    arrivals,
+    controls,
+    egress,
+    mailboxes,
+    people,
+    schedules,
+    seedlists,
+    seeds,
+    seedtests,
+    sending,
+    streams,
+)
 
 __all__ = [
     "arrivals",
+    "controls",
+    "egress",
     "mailboxes",
     "people",
     "schedules",

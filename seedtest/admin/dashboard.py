@@ -12,6 +12,7 @@ from django.urls import reverse
 from placement.diagnosis import REASONS
 from placement.vocabulary import Reason
 from seedtest.admin import tenancy, words
+from seedtest.admin.seed_health import Noticed, noticed
 from seedtest.admin.seedtests import test_url, with_counts
 from seedtest.models import Mailbox, SeedAccount, SeedList, SeedTest, Workspace
 from seedtest.models.clock import db_now
@@ -35,13 +36,14 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     context |= {"title": "Home", "workspace": workspace, "role": tenancy.role(request)}
     if workspace is None:
         return context
-    tests = with_counts(SeedTest.objects.filter(workspace=workspace)).select_related("workspace")
+    tests = with_counts(SeedTest.objects.measured().filter(workspace=workspace)).select_related("workspace")
     ended = tests.filter(status__in=ENDED_STATUSES).order_by("-created_at")
     return context | {
         "can_write": tenancy.role(request) in tenancy.WRITERS,
         "running": [_line(test) for test in tests.open().order_by("-created_at")[:10]],
         "ended": [_line(test) for test in ended[:8]],
         "attention": [_attention(mailbox) for mailbox in _ailing(workspace)[:10]],
+        "seeds_noticed": _noticed(workspace),
         "seed_count": SeedAccount.objects.usable().filter(workspace=workspace).count(),
         "tray_count": len(tray.groups(workspace, now=db_now())),
         "steps": list(_steps(workspace)),
@@ -54,6 +56,12 @@ def _line(test: Any) -> dict[str, Any]:
 
 def _ailing(workspace: Workspace) -> Any:
     return Mailbox.objects.filter(workspace=workspace, state__in=words.NEEDS_ATTENTION).order_by("state", "address")
+
+
+def _noticed(workspace: Workspace) -> list[Noticed]:
+    """Not twice: mailboxes that need a person are named already."""
+    ailing = set(_ailing(workspace).values_list("pk", flat=True))
+    return [one for one in noticed(workspace, most=30) if one.seed.mailbox_id not in ailing][:10]
 
 
 def _attention(mailbox: Mailbox) -> dict[str, Any]:

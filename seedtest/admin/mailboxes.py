@@ -40,7 +40,7 @@ class MailboxForm(SecretForm):
 
     class Meta:
         model = Mailbox
-        fields = ("address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem")
+        fields = ("address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem", "egress")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -115,7 +115,7 @@ class MailboxAdmin(ConnectPages, WorkspaceAdmin):
     fieldsets = (
         (None, {"fields": ("address", "state_badge", "problem", "quota", "last_read")}),
         ("Sign-in", {"fields": ("secret", "auth_kind", "switched_off")}),
-        ("Server", {"fields": ("provider", "host", "port", "tls", "login", "ca_pem")}),
+        ("Server", {"fields": ("provider", "host", "port", "tls", "login", "ca_pem", "egress")}),
     )
     inlines = (FolderInline,)
     actions_detail = ("check_connection",)

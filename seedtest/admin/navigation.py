@@ -38,6 +38,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
                 _item("Seed accounts", "group", "seedtest_seedaccount_changelist"),
                 _item("Seed lists", "list_alt", "seedtest_seedlist_changelist"),
                 _item("Mailboxes", "inbox", "seedtest_mailbox_changelist"),
+                _item("Control messages", "verified", "seedtest_controlplan_changelist"),
+                _item("Egress routes", "alt_route", "seedtest_egressroute_changelist"),
             ],
         },
         {

@@ -38,6 +38,7 @@ class WorkspacesAdmin(WorkspaceAdmin):
     list_display = ("name", "timezone", "created_at")
     fieldsets = (
         (None, {"fields": ("name", "timezone")}),
+        ("Seeds", {"fields": ("purge_after_days",)}),
         ("Evidence", {"fields": ("keep_raw", "raw_max_kb", "raw_retention_days")}),
     )
 

@@ -13,10 +13,10 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
 
-from seedtest.admin import tenancy, words
-from seedtest.admin.badges import badge
+from seedtest.admin import tenancy
 from seedtest.admin.base import WorkspaceAdmin
 from seedtest.admin.mailboxes import ProviderFilter, provider_choices
+from seedtest.admin.seed_health import HealthPages
 from seedtest.models import SeedAccount, Workspace
 from seedtest.models.mailboxes import MailboxType, Tls
 from seedtest.services import seed_tables, seeding
@@ -121,15 +121,15 @@ class SeedProviderFilter(ProviderFilter):
 
 
 @admin.register(SeedAccount)
-class SeedAccountAdmin(WorkspaceAdmin):
+class SeedAccountAdmin(HealthPages, WorkspaceAdmin):
     write_roles = tenancy.ADMINISTRATORS
-    list_display = ("address", "provider", "mailbox_type", "region", "state", "enabled", "in_lists")
+    list_display = ("address", "provider", "mailbox_type", "region", "how_it_is", "enabled", "in_lists")
     list_display_links = ("address",)
-    list_filter = ("enabled", "mailbox_type", SeedProviderFilter, "mailbox__state")
+    list_filter = ("enabled", "mailbox_type", SeedProviderFilter, "health__state")
     search_fields = ("mailbox__address",)
-    list_select_related = ("mailbox", "workspace")
-    fields = ("address", "mailbox_link", "provider", "state", "mailbox_type", "region", "enabled")
-    readonly_fields = ("address", "mailbox_link", "provider", "state")
+    list_select_related = ("mailbox", "workspace", "health")
+    fields = ("address", "mailbox_link", "provider", "how_it_is", "mailbox_type", "region", "enabled")
+    readonly_fields = ("address", "mailbox_link", "provider", "how_it_is")
     actions_list = ("import_page",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SeedAccount]:
@@ -142,10 +142,6 @@ class SeedAccountAdmin(WorkspaceAdmin):
     @display(description="Provider", ordering="mailbox__provider")
     def provider(self, row: SeedAccount) -> str:
         return row.mailbox.catalog_entry.name
-
-    @display(description="State", ordering="mailbox__state")
-    def state(self, row: SeedAccount) -> str:
-        return badge(words.MAILBOX_STATES[row.mailbox.state])
 
     @display(description="Seed lists")
     def in_lists(self, row: SeedAccount) -> str:
@@ -166,6 +162,7 @@ class SeedAccountAdmin(WorkspaceAdmin):
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
         return [
+            *self.health_urls(),
             path("recognise/", wrap(self.recognise_view), name="seedtest_seedaccount_recognise"),
             path("import/", wrap(self.import_view), name="seedtest_seedaccount_import"),
             *super().get_urls(),

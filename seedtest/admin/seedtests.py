@@ -18,6 +18,7 @@ from seedtest.admin.base import WorkspaceAdmin
 from seedtest.admin.opening import NewTestForm
 from seedtest.models import SeedTest, User
 from seedtest.models.clock import db_now
+from seedtest.models.seedtests import Kind
 from seedtest.reports import build
 from seedtest.services import intake
 from seedtest.templatetags.seedtest_pages import when
@@ -32,9 +33,9 @@ def test_url(test: SeedTest) -> str:
 def with_counts(rows: QuerySet[SeedTest]) -> QuerySet[SeedTest]:
     """n and the inbox count of every test in one query."""
     return rows.annotate(
-        n=Count("results", filter=Q(results__placement__in=_COUNTED)),
-        inbox=Count("results", filter=Q(results__placement="inbox")),
-        spam=Count("results", filter=Q(results__placement="spam")),
+        n=Count("results", filter=Q(results__placement__in=_COUNTED, results__biased=False)),
+        inbox=Count("results", filter=Q(results__placement="inbox", results__biased=False)),
+        spam=Count("results", filter=Q(results__placement="spam", results__biased=False)),
         waiting=Count("results", filter=Q(results__placement="waiting")),
     )
 
@@ -49,7 +50,7 @@ class SeedTestAdmin(WorkspaceAdmin):
     list_select_related = ("stream", "workspace")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SeedTest]:
-        return with_counts(super().get_queryset(request))
+        return with_counts(super().get_queryset(request).filter(kind=Kind.PLACEMENT))
 
     @display(description="State", ordering="status")
     def state(self, row: SeedTest) -> str:

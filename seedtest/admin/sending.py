@@ -91,7 +91,7 @@ class SendingProfileAdmin(WorkspaceAdmin):
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        used = isinstance(obj, SendingProfile) and obj.schedules.exists()
+        used = isinstance(obj, SendingProfile) and (obj.schedules.exists() or obj.control_plans.exists())
         return super().has_delete_permission(request, obj) and not used
 
 
@@ -124,7 +124,9 @@ class OutgoingMessageAdmin(WorkspaceAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        used = isinstance(obj, OutgoingMessage) and (obj.schedules.exists() or obj.seed_tests.exists())
+        used = isinstance(obj, OutgoingMessage) and any(
+            rows.exists() for rows in (obj.schedules, obj.seed_tests, obj.control_plans)
+        )
         return super().has_delete_permission(request, obj) and not used
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

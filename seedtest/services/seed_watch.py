@@ -54,6 +54,12 @@ def watch(now: datetime) -> int:
     return len(accounts)
 
 
+def note_web_login(mailbox: Mailbox, *, now: datetime) -> None:
+    """A person has used the web pages of the mailbox: its provider's clock begins anew."""
+    Mailbox.objects.filter(pk=mailbox.pk).update(web_login_at=now)
+    SeedHealth.objects.filter(seed_account__mailbox=mailbox).update(checked_at=now - STANDS)
+
+
 def _due(now: datetime) -> Iterable[SeedAccount]:
     """Those judged longest ago; those whose mailbox has failed or come back at once."""
     locked_out = Q(mailbox__state=MailboxState.NEEDS_SIGN_IN)

@@ -46,8 +46,12 @@ def rows(cast, make_seed, now):
         mailbox=seed.mailbox, folder=folder, uidvalidity=1, uid=1, message_key="id:1", internaldate=now,
         placement="inbox", from_domain="sesame.example", subject="Sesame subject", first_seen_at=now,
     )  # fmt: skip
+    route = models.EgressRoute.objects.create(workspace=workspace, name="Sesame route", source_address="127.0.0.2")
+    plan = models.ControlPlan.objects.create(
+        workspace=workspace, sending_profile=profile, message=message, last_error="Sesame error"
+    )
     member = models.Membership.objects.get(workspace=workspace, user=cast.owner)
-    found = [seed, seed.mailbox, seed_list, stream, profile, message, test, schedule, key, arrival, member, workspace]
+    found = [seed, seed.mailbox, seed_list, stream, profile, message, test, schedule, key, arrival, member, workspace, route, plan]
     return {type(row)._meta.model_name: row for row in [*found, cast.owner]}
 
 
