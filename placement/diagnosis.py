@@ -136,6 +136,12 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
             what_it_means="The message was never sent to this seed, so the seed is left out of the rates.",
             what_next="Read the server's replies in the evidence. If they mention a limit, send more slowly.",
         ),
+        Reason.RIVAL_TESTS: Explanation(
+            title="Another test claims the message",
+            what_happened="A message came to this seed that fits this test and another open test equally well.",
+            what_it_means="It was given to neither, so the seed is left out of the rates of both.",
+            what_next="Give each open test a value of its own, for example a test ID header, then send again.",
+        ),
         Reason.NOTHING_ARRIVED: Explanation(
             title="Nothing arrived anywhere",
             what_happened="No seed got the message by the time the campaign should have started.",

@@ -121,6 +121,7 @@ class Reason(StrEnum):
     SMTP_UNKNOWN = "smtp_unknown"
     SMTP_GAVE_UP = "smtp_gave_up"
     NOTHING_ARRIVED = "nothing_arrived"
+    RIVAL_TESTS = "rival_tests"
     CANCELLED = "cancelled"
     LATE = "late"
 

@@ -124,7 +124,7 @@ def listed_folders(responses: Collection[Response]) -> list[ListedFolder]:
 
 
 def unnamed_folders(responses: Collection[Response], listed: Collection[ListedFolder]) -> int:
-    """How many folders the server listed that `listed` does not name: unreadable lines, and names that fall together."""
+    """Folders the server listed that `listed` does not name: unreadable lines, and names that fall together."""
     names = {name_key(folder.raw_name) for folder in listed}
     lines = [_listed(response, {}) for response in responses if is_data(response, b"LIST")]
     return sum(folder is None or name_key(folder.raw_name) not in names for folder in lines)

@@ -49,7 +49,7 @@ def read_facts(block: bytes, mailbox: Mailbox) -> MessageFacts:
     stated = reading.verdicts.delivery_folder
     folder = stated.reading.delivery_folder if stated else None
     return MessageFacts(
-        subject=identity.subject(headers).replace("\x00", "")[:500],
+        subject=readings.storable(identity.subject(headers))[:500],
         from_domain=identity.from_domain(headers)[:253],
         return_path_domain=identity.return_path_domain(headers)[:253],
         sending_ip=(reading.route.sending_ip or received.sending_ip(headers))[:45],

@@ -184,6 +184,8 @@ def _full_check_since(mailbox: Mailbox, now: datetime, *, is_new: bool) -> datet
 
 def _known(mailbox: Mailbox, since: datetime) -> dict[tuple[str, int], frozenset[int]]:
     rows = Arrival.objects.filter(mailbox=mailbox, internaldate__gte=since - timedelta(days=2))
+    if Marker.objects.filter(in_body=True, test__results__mailbox=mailbox, test__status__in=OPEN_STATUSES).exists():
+        rows = rows.filter(result__isnull=False)  # a text that could not be read then is read once more
     known: dict[tuple[str, int], set[int]] = {}
     for folder, uidvalidity, uid in rows.values_list("folder__name", "uidvalidity", "uid"):
         known.setdefault((folder, uidvalidity), set()).add(uid)

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from placement.errors import PlacementError
-from placement.vocabulary import MatchKind, Placement, Reason, ScanResult
+from placement.vocabulary import MarkerKind, MatchKind, Placement, Reason, ScanResult
 from seedtest import crashing
 from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
-from seedtest.services import backing_off, cadence, ledger, matching, raw_mail, waking
+from seedtest.services import backing_off, cadence, ledger, marking, matching, raw_mail, waking
 from seedtest.services.matching import Found
 
 WAITING = Placement.WAITING.value
@@ -159,7 +159,22 @@ def _conclude(look: Look, scan: ScanResult, tests: dict[int, SeedTest], now: dat
         deadline_at__lte=look.started_at,
     )
     for result in due:
-        _conclude_one(result, tests[result.test_id], look, scan, now)
+        test = tests[result.test_id]
+        if not _found_in_the_ledger(test, result, now):
+            _conclude_one(result, test, look, scan, now)
+
+
+def _found_in_the_ledger(test: SeedTest, result: SeedResult, now: datetime) -> bool:
+    """Mail that was recorded while a test with a customer's value was being opened belongs to it all the same.
+
+    The look that fetched it had asked for the markers before the test was there; later looks know the mail already.
+    """
+    for rule in test.markers.exclude(kind=MarkerKind.TOKEN.value):
+        kind, where = marking.PAST_MATCH[rule.kind]
+        arrivals = [one for one in marking.past_arrivals(test, rule) if one.mailbox_id == result.mailbox_id]
+        if arrivals and attach(test, arrivals, kind=kind, where=where or rule.header, now=now):
+            return True
+    return False
 
 
 def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResult, now: datetime) -> None:
@@ -169,7 +184,7 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
     if not check.complete:
         words = "; ".join(f"{name}: {said}" for name, said in check.failures)
         values |= {"detail": words[:2000]}
-    elif (blind := _blind(look, scan)) is not None:
+    elif (blind := _blind(look, scan, result)) is not None:
         values |= {"placement": Placement.UNKNOWN.value, "reason": blind.value, "decided_at": now}
     elif test.first_arrival_at or result.dispatch == "confirmed":
         missing = Placement.MISSING.value
@@ -178,8 +193,10 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
     test.raise_version()
 
 
-def _blind(look: Look, scan: ScanResult) -> Reason | None:
-    """Why this mailbox can show an inbox placement but never prove a miss."""
+def _blind(look: Look, scan: ScanResult, result: SeedResult) -> Reason | None:
+    """Why a look through this mailbox can show an inbox placement but never prove a miss."""
+    if result.rival_tests:
+        return Reason.RIVAL_TESTS
     if not scan.junk_visible:
         return Reason.JUNK_NOT_VISIBLE
     return Reason.MAILBOX_FULL if _full(look, scan) else None

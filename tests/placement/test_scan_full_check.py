@@ -164,3 +164,31 @@ def test_places_of_a_folder_that_is_not_there_any_more_are_gone(boxes):
 def test_a_folder_that_does_not_answer_says_nothing_about_its_places():
     mailbox = FakeMailbox(Box(), failing={b"INBOX": unavailable()})
     assert run(mailbox, recheck=(Place("INBOX", 7, 1),)).gone == ()
+
+
+def body_rule() -> MarkerRule:
+    return MarkerRule(test=1, kind=MarkerKind.TOKEN, value=TOKEN, in_body=True)
+
+
+def test_a_message_whose_text_the_server_keeps_back_leaves_the_full_check_incomplete():
+    class Mute(FakeMailbox):
+        def bodies(self, wanted, cap_bytes):
+            return super().bodies([(name, ()) for name, _ in wanted], cap_bytes)
+
+    mailbox = Mute(Box(), Box(b"Lists", letters=[Letter(1, header_block("Subject: Hello"))]))
+    result = scan(
+        mailbox,
+        provider=providers.get("generic"),
+        cursors={"INBOX": Cursor(7, 1)},
+        overrides={},
+        ask=lambda: [body_rule()],
+        order=ScanOrder(full_check_since=SINCE),
+    )
+    assert (result.full_check.complete, [name for name, _ in result.full_check.failures]) == (False, ["Lists"])
+
+
+def test_a_folder_whose_name_cannot_be_sent_back_leaves_the_full_check_incomplete():
+    mailbox = FakeMailbox(Box())
+    mailbox.unnamed_folders = 2
+    result = run(mailbox, {"INBOX": Cursor(7, 1)}, full_check_since=SINCE)
+    assert (result.full_check.complete, result.full_check.failures[0][0]) == (False, "2 folders")
