@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Q
 
 from placement import mailbox as engine
 from placement.errors import PlacementError
@@ -24,16 +24,15 @@ from placement.vocabulary import (
     MarkerKind,
     MarkerRule,
     Place,
-    Placement,
     ScanOrder,
     ScanResult,
 )
 from seedtest import crashing
-from seedtest.models import claims
+from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
-from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
-from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedResult, SeedTest, Status
-from seedtest.services import cadence, examining, pacing, raw_mail, recording, signing_in, ways_out
+from seedtest.models.mailboxes import Arrival, Mailbox
+from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedTest, Status
+from seedtest.services import cadence, examining, pacing, raw_mail, recording, settling, signing_in, turns, ways_out
 from seedtest.services.idle_database import release_connection
 from seedtest.services.recording import Look
 
@@ -41,7 +40,8 @@ logger = logging.getLogger(__name__)
 
 #: Mailboxes offered in one tick, and in one message.
 OFFER_LIMIT, HINT_LIMIT = 2000, 50
-WAITING = Placement.WAITING.value
+#: Looks that end within this time are committed together.
+GROUPED_SECONDS = 0.05
 #: A mailbox that slept so long is asked how full it is; one that is read often is asked by its full checks.
 QUOTA_EVERY = timedelta(hours=1)
 
@@ -60,6 +60,25 @@ class Plan:
     dial: ways_out.Dial
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed mailbox as it was read when its look began."""
+
+    claim: claims.Claim
+    mailbox: Mailbox
+    now: datetime
+    deadlines: Sequence[looks.Deadline]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A look that is over: committed or not, or nothing new and still to be committed."""
+
+    claim: claims.Claim
+    committed: bool = False
+    unchanged: bool = False
+
+
 def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
     """Offer due mailboxes to the workers: `send(ids, suspect)` publishes one message. Returns how many."""
     offers = claims.offer_due(now, limit=OFFER_LIMIT, hold=timedelta(seconds=settings.DISPATCH_SECONDS))
@@ -76,20 +95,73 @@ def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
 
 def poll(ids: Sequence[int], *, owner: str, suspect: bool = False) -> int:
     """Look into those of `ids` that are still due. Each is claimed only when its turn has come."""
-    return sum(poll_one(mailbox_id, owner=owner, suspect=suspect) for mailbox_id in ids)
+    left, committed = list(ids), 0
+    while left:
+        count = turns.seats().take(len(left))
+        turn, left = left[:count], left[count:]
+        committed += _poll_together(turn, owner=owner, suspect=suspect)
+    return committed
 
 
 def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
     """True when a look was made and committed."""
+    return bool(poll([mailbox_id], owner=owner, suspect=suspect))
+
+
+def _poll_together(ids: Sequence[int], *, owner: str, suspect: bool) -> int:
+    """One claim for all, a session each at the same time, and one commit for those that end together.
+
+    Holds a seat for each of `ids`, and gives each back as soon as it is not needed: one slow server keeps no others.
+    """
+    seats, jobs = turns.seats(), []
+    try:
+        jobs = _claim(ids, owner=owner, suspect=suspect)
+    finally:
+        seats.leave(len(ids) - len(jobs))
+
+    def run(job: Job) -> Ended:
+        try:
+            return _run(job)
+        finally:
+            seats.leave()
+
+    return sum(map(_settled, turns.as_they_end(run, jobs, every=GROUPED_SECONDS)))
+
+
+def _claim(ids: Sequence[int], *, owner: str, suspect: bool) -> list[Job]:
     lease = timedelta(seconds=settings.LEASE_SECONDS)
-    with transaction.atomic():
+    with turns.writing(), transaction.atomic():
         now = db_now()
-        claimed = claims.claim([mailbox_id], now, owner=owner, lease=lease, suspect=suspect)
+        claimed = claims.claim(ids, now, owner=owner, lease=lease, suspect=suspect)
     if not claimed:
-        return False
+        return []
     crashing.here(crashing.Place.AFTER_CLAIM)
-    mailbox = Mailbox.objects.get(pk=mailbox_id)
-    look = _look(claimed[0], mailbox, now)
+    ids = [claim.mailbox_id for claim in claimed]
+    mailboxes, deadlines = _read(ids), looks.deadlines_of(ids)
+    release_connection()
+    held = [claim for claim in claimed if claim.mailbox_id in mailboxes]
+    return [Job(claim, mailboxes[claim.mailbox_id], now, deadlines.get(claim.mailbox_id, ())) for claim in held]
+
+
+def _read(ids: Sequence[int]) -> dict[int, Mailbox]:
+    """With all that a plan asks of them, in a number of queries that does not grow with the ids."""
+    return (
+        Mailbox.objects.select_related("workspace", "egress").prefetch_related("folders", "seed_accounts").in_bulk(ids)
+    )
+
+
+def _settled(ended: Sequence[Ended]) -> int:
+    unchanged = [one.claim for one in ended if one.unchanged]
+    with turns.writing():
+        done = settling.settle(unchanged)
+    release_connection()
+    return len(done) + sum(one.committed for one in ended)
+
+
+def _run(job: Job) -> Ended:
+    """One look. What it found is committed here; that it found nothing is committed with others."""
+    mailbox = job.mailbox
+    look = replace(_look(job.claim, mailbox, job.now), deadlines=job.deadlines)
     try:
         plan = _plan(look, mailbox, signing_in.login_of(mailbox, look.claim))
         pacing.take_turn(mailbox, look.claim)
@@ -97,18 +169,19 @@ def poll_one(mailbox_id: int, *, owner: str, suspect: bool = False) -> bool:
         crashing.here(crashing.Place.BEFORE_IMAP)
         seen = look_into(plan)
         crashing.here(crashing.Place.AFTER_IMAP)
+        if settling.is_unchanged(mailbox, look, seen):
+            return Ended(job.claim, unchanged=True)
+        with turns.writing():
+            return Ended(job.claim, committed=recording.record(look, seen))
     except pacing.NotYet as turn:
         claims.finish(look.claim, next_poll_at=turn.again_at)
-        return False
+        return Ended(job.claim)
     except PlacementError as error:
-        logger.info("mailbox %s: %s", mailbox_id, error)
+        logger.info("mailbox %s: %s", mailbox.pk, error)
         signing_in.doubt(mailbox, error)
-        return recording.fail(look, error)
+        return Ended(job.claim, committed=recording.fail(look, error))
     finally:
         release_connection()
-    committed = recording.record(look, seen)
-    release_connection()
-    return committed
 
 
 def look_into(plan: Plan) -> ScanResult:
@@ -133,7 +206,7 @@ def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
     return Look(
         claim=claim,
         started_at=now,
-        shared=mailbox.seed_accounts.values("workspace_id").distinct().count() > 1,
+        shared=len({account.workspace_id for account in mailbox.seed_accounts.all()}) > 1,
         keep_raw_bytes=raw_mail.cap_of(mailbox),
         rechecks=asked is None or now >= asked + cadence.recheck_every(settings.PACE),
         quota_used=mailbox.quota_used,
@@ -142,7 +215,7 @@ def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
 
 
 def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
-    folders = list(FolderCursor.objects.filter(mailbox=mailbox))
+    folders = list(mailbox.folders.all())
     cursors = {
         row.name: Cursor(row.uidvalidity, row.uidnext)
         for row in folders
@@ -161,7 +234,7 @@ def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
 
 
 def _order(mailbox: Mailbox, look: Look, *, is_new: bool) -> ScanOrder:
-    since = _full_check_since(mailbox, look.started_at, is_new=is_new)
+    since = _full_check_since(look, is_new=is_new)
     known: dict[tuple[str, int], frozenset[int]] = _known(mailbox, since) if since else {}
     return ScanOrder(
         full_check_since=since.date() if since else None,
@@ -173,13 +246,14 @@ def _order(mailbox: Mailbox, look: Look, *, is_new: bool) -> ScanOrder:
     )
 
 
-def _full_check_since(mailbox: Mailbox, now: datetime, *, is_new: bool) -> datetime | None:
+def _full_check_since(look: Look, *, is_new: bool) -> datetime | None:
     """From when on to look through every folder, or None: a deadline must have passed (or this is the first look)."""
-    waiting = SeedResult.objects.filter(mailbox=mailbox, placement=WAITING, test__status__in=OPEN_STATUSES)
-    if not is_new:
-        waiting = waiting.filter(deadline_at__lte=now)
-    earliest: datetime | None = waiting.aggregate(at=Min("test__window_starts_at"))["at"]
-    return earliest - timedelta(days=1) if earliest else None
+    due = [
+        starts
+        for deadline, starts in look.deadlines
+        if starts and (is_new or (deadline is not None and deadline <= look.started_at))
+    ]
+    return min(due) - timedelta(days=1) if due else None
 
 
 def _known(mailbox: Mailbox, since: datetime) -> dict[tuple[str, int], frozenset[int]]:

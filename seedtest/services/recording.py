@@ -17,6 +17,7 @@ from placement.vocabulary import MarkerKind, MatchKind, Placement, Reason, ScanR
 from seedtest import crashing
 from seedtest.models import claims
 from seedtest.models.clock import db_now
+from seedtest.models.looks import Deadline
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
 from seedtest.services import backing_off, cadence, ledger, marking, matching, raw_mail, waking
@@ -36,6 +37,7 @@ class Look:
     quota_used: float | None = None  # as last told: most looks do not ask
     window: int | None = None  # messages of a folder that the provider shows
     keep_raw_bytes: int = 0  # of each matched message; 0 = no raw mail is kept
+    deadlines: Sequence[Deadline] = ()  # of what waits in this mailbox
 
 
 class Applied(NamedTuple):
@@ -216,15 +218,9 @@ def _window_used(look: Look, scan: ScanResult) -> float | None:
 
 def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> None:
     """The mailbox answered: its state, and when it is looked into next."""
-    reason, detail = _complaint(look, scan)
     values: dict[str, object] = {
-        "window_used": _window_used(look, scan),
-        "state": MailboxState.DEGRADED if reason else MailboxState.HEALTHY,
-        "state_reason": reason.value,
-        "state_detail": detail,
-        "junk_visible": scan.junk_visible,
+        **health_of(look, scan),
         "last_good_poll_at": now,
-        **backing_off.FORGIVEN,
         "next_poll_at": now if scan.backlog or moved else next_look(look.claim.mailbox_id, now),
     }
     if scan.quota_used is not None:
@@ -233,6 +229,19 @@ def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> Non
         # A second place of a known message: it was moved or copied, and only a look at the first place can tell.
         values["rechecked_at"] = None if moved else now
     Mailbox.objects.filter(pk=look.claim.mailbox_id).update(**values)
+
+
+def health_of(look: Look, scan: ScanResult) -> dict[str, object]:
+    """What a successful look says of the mailbox itself."""
+    reason, detail = _complaint(look, scan)
+    return {
+        "window_used": _window_used(look, scan),
+        "state": (MailboxState.DEGRADED if reason else MailboxState.HEALTHY).value,
+        "state_reason": reason.value,
+        "state_detail": detail,
+        "junk_visible": scan.junk_visible,
+        **backing_off.FORGIVEN,
+    }
 
 
 def _complaint(look: Look, scan: ScanResult) -> tuple[Reason, str]:

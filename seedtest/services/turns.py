@@ -1,0 +1,73 @@
+"""Several looks at once in one process: never more sessions than it has seats, and one writer where SQLite is used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import connection
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+_writer = threading.RLock()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """SQLite has one writer: within a process it is taken in turns, without busy waiting for the file's lock."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with _writer:
+        yield
+
+
+class Seats:
+    """How many sessions the process may hold at once. A mailbox is claimed only when there is a seat for it."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def take(self, wanted: int) -> int:
+        """At least one seat, waited for, and up to `wanted` where they are free."""
+        self._free.acquire()
+        count = 1
+        while count < wanted and self._free.acquire(blocking=False):
+            count += 1
+        return count
+
+    def leave(self, count: int = 1) -> None:
+        if count:
+            self._free.release(count)
+
+
+@lru_cache(maxsize=1)
+def seats() -> Seats:
+    return Seats(settings.POLL_THREADS)
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.POLL_THREADS, thread_name_prefix="look")
+
+
+def as_they_end(work: Callable[[Asked], Answered], asked: Sequence[Asked], *, every: float) -> Iterator[list[Answered]]:
+    """The answers of `work`, in groups: whatever has ended within `every` seconds. One alone runs where it is."""
+    if len(asked) < 2 or connection.in_atomic_block:
+        yield [work(one) for one in asked]
+        return
+    left: set[Future[Answered]] = {_threads().submit(work, one) for one in asked}
+    failed: list[Future[Answered]] = []
+    while left:
+        wait(left, return_when=FIRST_COMPLETED)
+        done, left = wait(left, timeout=every)
+        failed += [one for one in done if one.exception() is not None]
+        yield [one.result() for one in done if one.exception() is None]
+    for one in failed[:1]:
+        one.result()  # raises, now that the others are safe
