@@ -3,6 +3,7 @@
 from seedtest.models.egress import EgressRoute
 from seedtest.models.events import Event, IdempotencyKey, TickLease
 from seedtest.models.evidence import RawMessage, Verification
+from seedtest.models.invitations import Invitation
 from seedtest.models.mailboxes import (
     Arrival,
     Evidence,
@@ -21,7 +22,7 @@ from seedtest.models.signing_in import OAuthCredential, ProviderPace
 
 __all__ = [
     "ApiKey", "Arrival", "ControlPlan", "EgressRoute", "Event", "Evidence", "FolderCursor", "IdempotencyKey",
-    "Mailbox", "Marker", "Membership", "OAuthCredential", "Outbound", "OutgoingMessage", "ProviderPace",
+    "Invitation", "Mailbox", "Marker", "Membership", "OAuthCredential", "Outbound", "OutgoingMessage", "ProviderPace",
     "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedHealth", "SeedList", "SeedListMember",
     "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Verification", "Workspace",
 ]  # fmt: skip
