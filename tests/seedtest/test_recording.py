@@ -312,3 +312,29 @@ def test_a_look_that_finds_nothing_new_asks_the_database_little(seed, test, djan
     look = look_at(seed)
     with django_assert_max_num_queries(9):
         recording.record(look, scanned())
+
+
+def test_a_seed_whose_message_two_tests_claim_is_unknown_never_missing(cast, make_test, seed, test):
+    other = make_test(cast.workspace, [seed])
+    record(seed, seen(INBOX, rivals=[test, other]))
+    overdue(test)
+    record(seed, full_check=LOOKED_EVERYWHERE)
+    assert (result_of(test).placement, result_of(test).reason) == ("unknown", "rival_tests")
+
+
+def test_mail_recorded_while_its_test_was_being_opened_is_found_before_anything_is_called_missing(seed, test):
+    """The look had asked for the markers before the test was there, and later looks know the mail already."""
+    record(seed, seen(INBOX, headers=block("Spring offers")))
+    now = db_now()
+    models.Marker.objects.create(
+        workspace=test.workspace, test=test, kind="sender_subject", value="Spring offers", from_domain="brand.example",
+        valid_from=now - timedelta(days=1), valid_until=now + timedelta(days=1),
+    )  # fmt: skip
+    overdue(test)
+    record(seed, full_check=LOOKED_EVERYWHERE)
+    assert (result_of(test).placement, result_of(test).matched_by) == ("inbox", "sender_subject")
+
+
+def test_text_that_no_database_stores_is_recorded_readably(seed, test):
+    record(seed, seen(INBOX, test=test, headers=block("=?utf-7?q?+2AA-?= a\x00b")))
+    assert result_of(test).placement == "inbox"
