@@ -186,7 +186,7 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
     if not check.complete:
         words = "; ".join(f"{name}: {said}" for name, said in check.failures)
         values |= {"detail": words[:2000]}
-    elif (blind := _blind(look, scan, result)) is not None:
+    elif (blind := _undecidable(result) or _blind(look, scan)) is not None:
         values |= {"placement": Placement.UNKNOWN.value, "reason": blind.value, "decided_at": now}
     elif test.first_arrival_at or result.dispatch == "confirmed":
         missing = Placement.MISSING.value
@@ -195,10 +195,13 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
     test.raise_version()
 
 
-def _blind(look: Look, scan: ScanResult, result: SeedResult) -> Reason | None:
-    """Why a look through this mailbox can show an inbox placement but never prove a miss."""
-    if result.rival_tests:
-        return Reason.RIVAL_TESTS
+def _undecidable(result: SeedResult) -> Reason | None:
+    """A message came that another test claims as well: it is not missing."""
+    return Reason.RIVAL_TESTS if result.rival_tests else None
+
+
+def _blind(look: Look, scan: ScanResult) -> Reason | None:
+    """Why this mailbox can show an inbox placement but never prove a miss."""
     if not scan.junk_visible:
         return Reason.JUNK_NOT_VISIBLE
     return Reason.MAILBOX_FULL if _full(look, scan) else None
