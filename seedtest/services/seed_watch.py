@@ -23,7 +23,7 @@ from seedtest.services import publishing
 from seedtest.services.seed_health import Facts, Judgement, judge
 
 #: Seeds judged in one tick, and how long a judgement stands unless its mailbox changes meanwhile.
-BATCH, STANDS = 200, timedelta(minutes=10)
+BATCH, STANDS = 100, timedelta(minutes=10)
 _OUT: Final = (HealthState.QUARANTINED, HealthState.NEEDS_SIGN_IN)
 _ENTERED: Final = {HealthState.NEEDS_SIGN_IN: "seed.auth_failed", HealthState.QUARANTINED: "seed.quarantined"}
 _WRITTEN: Final = (

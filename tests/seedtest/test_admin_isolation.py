@@ -51,8 +51,8 @@ def rows(cast, make_seed, now):
         workspace=workspace, sending_profile=profile, message=message, last_error="Sesame error"
     )
     member = models.Membership.objects.get(workspace=workspace, user=cast.owner)
-    found = [seed, seed.mailbox, seed_list, stream, profile, message, test, schedule, key, arrival, member, workspace, route, plan]
-    return {type(row)._meta.model_name: row for row in [*found, cast.owner]}
+    found = [seed, seed.mailbox, seed_list, stream, profile, message, test, schedule, key, arrival, member, workspace]
+    return {type(row)._meta.model_name: row for row in [*found, route, plan, cast.owner]}
 
 
 @pytest.fixture
