@@ -177,6 +177,10 @@ def _about(test: SeedTest) -> About:
     )
 
 
+#: Reasons whose details are the answers to our own SMTP dialogue: they say nothing of a mailbox that others use too.
+_FROM_OUR_SENDING = frozenset({Reason.REJECTED_AT_SMTP, Reason.SMTP_UNKNOWN, Reason.SMTP_GAVE_UP})
+
+
 def _seed_row(result: SeedResult, token: str, checked: Verification | None, *, shared: bool) -> SeedRow:
     said = read_authentication(result.authentication)
     reason = Reason(result.reason)
@@ -195,12 +199,12 @@ def _seed_row(result: SeedResult, token: str, checked: Verification | None, *, s
         region=result.region,
         placement=Placement(result.placement),
         tab=Tab(result.tab) if result.tab else None,
-        folder=result.folder,
+        folder="" if shared else result.folder,
         reason=reason.value,
         reason_title=told.title if reason else "",
         sentences=(told.what_happened, told.what_it_means, told.what_next) if reason else (),
-        detail=result.detail,
-        evidence_line=result.evidence_line,
+        detail="" if shared and reason not in _FROM_OUR_SENDING else result.detail,
+        evidence_line="" if shared else result.evidence_line,
         dispatch=result.dispatch,
         dispatched_at=result.dispatched_at,
         deadline_at=result.deadline_at,
@@ -227,7 +231,7 @@ def _seed_row(result: SeedResult, token: str, checked: Verification | None, *, s
         match_where=result.match_where,
         copies=result.copies,  # type: ignore[attr-defined]  # annotated
         variants=result.variants,  # type: ignore[attr-defined]
-        rival_tests=tuple(result.rival_tests),
+        rival_tests=() if shared else tuple(result.rival_tests),
         biased=result.biased,
     )
 
