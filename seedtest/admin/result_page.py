@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, F, Q
-
 from placement.rates import Rate
 from placement.vocabulary import Placement
 from seedtest.admin import words
-from seedtest.models import Evidence, SeedResult, SeedTest
+from seedtest.models import SeedTest
 from seedtest.models.seedtests import Mode, Status
-from seedtest.reports import Counts, ProviderRow, Report, SeedRow
-
-#: Header lines shown of one message; the rest is long lists nobody reads on a page.
-MAX_HEADER_CHARACTERS = 40_000
+from seedtest.reports import AuthenticatedAs, Counts, Identity, ProviderRow, Report, SeedRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +31,22 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class NameLine:
+    """One domain the messages are authenticated as, and whether it is that of From."""
+
+    text: str
+    tone: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderLine:
     row: ProviderRow
     bar: tuple[Slice, ...]
     tabs: str
     said: str  # the interval in words
     authentication: tuple[tuple[str, str, str], ...]  # (method, tone, words)
+    names: tuple[NameLine, ...]  # authenticated as
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,30 @@ def _provider_line(row: ProviderRow) -> ProviderLine:
     methods = (("SPF", row.spf), ("DKIM", row.dkim), ("DMARC", row.dmarc))
     found = row.counts.inbox + row.counts.spam + row.counts.other
     said = tuple((name, *_authenticated(one)) for name, one in methods) if found else ()
-    return ProviderLine(row, bar(row.counts), ", ".join(tabs), interval(row.rates.inbox), said)
+    return ProviderLine(
+        row, bar(row.counts), ", ".join(tabs), interval(row.rates.inbox), said, name_lines(row.authenticated_as)
+    )
+
+
+_ALIGNED = {
+    True: ("good", "your From domain"),
+    False: ("bad", "not your From domain"),
+    None: ("quiet", "cannot be compared with From"),
+}
+
+
+def name_lines(told: AuthenticatedAs) -> tuple[NameLine, ...]:
+    return tuple(_name_line(one) for one in told.identities)
+
+
+def _name_line(one: Identity) -> NameLine:
+    tone, said = _ALIGNED[one.aligned]
+    selector = f" s={one.selector}" if one.selector else ""
+    text = f"DKIM d={one.domain}{selector}" if one.method == "dkim" else f"SPF {one.domain}"
+    passed = f"passed at {one.passed} of {one.messages}"
+    return NameLine(
+        text, tone if one.passed else "warn", f"{said}, {passed}{', by our own check' if one.by_us else ''}"
+    )
 
 
 def _authenticated(one: Any) -> tuple[str, str]:
@@ -143,39 +170,20 @@ def _authenticated(one: Any) -> tuple[str, str]:
     return ("warn", "none") if one.none else ("quiet", "not said")
 
 
-def seed_lines(test: SeedTest, report: Report) -> list[SeedLine]:
-    shared = shared_results(test)
-    return [_seed_line(row, shared=row.id in shared) for row in report.seeds]
+def seed_lines(report: Report) -> list[SeedLine]:
+    return [_seed_line(row) for row in report.seeds]
 
 
-def _seed_line(row: SeedRow, *, shared: bool) -> SeedLine:
+def _seed_line(row: SeedRow) -> SeedLine:
     moved = bool(row.moved_at and row.current_placement and row.current_placement != row.placement.value)
     return SeedLine(
         row=row,
-        address=row.masked_address if shared else row.address,
-        shared=shared,
+        address=row.masked_address if row.shared else row.address,
+        shared=row.shared,
         tab=words.TABS[row.tab.value] if row.tab else "",
         badge=words.PLACEMENTS[row.placement.value],
         moved_to=words.PLACEMENTS[row.current_placement].text if moved else "",
     )
-
-
-def shared_results(test: SeedTest) -> frozenset[str]:
-    """Results in mailboxes that others use too, or own: there no address, folder or header is shown."""
-    foreign = Count("mailbox__seed_accounts", filter=~Q(mailbox__seed_accounts__workspace=test.workspace))
-    rows = test.results.annotate(foreign=foreign).filter(
-        Q(foreign__gt=0) | Q(mailbox__workspace=None) | ~Q(mailbox__workspace_id=F("test__workspace_id"))
-    )
-    return frozenset(rows.values_list("public_id", flat=True))
-
-
-def header_lines(result: SeedResult) -> str:
-    """The header block of the measured message as text; "" where none is kept."""
-    kept = Evidence.objects.filter(arrival__result=result).order_by("arrival__internaldate", "pk").first()
-    if kept is None:
-        return ""
-    block = zlib.decompressobj().decompress(bytes(kept.header_block), MAX_HEADER_CHARACTERS)
-    return block.decode("utf-8", "replace").replace("\r\n", "\n")
 
 
 def moments(test: SeedTest, report: Report) -> list[tuple[str, datetime | None]]:

@@ -12,15 +12,17 @@ from django.urls import URLPattern, path, reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
-from seedtest.admin import result_page, tenancy, words
+from placement import providers
+from seedtest.admin import evidence, result_page, tenancy, words
 from seedtest.admin.badges import badge
 from seedtest.admin.base import WorkspaceAdmin
 from seedtest.admin.opening import NewTestForm
-from seedtest.models import SeedTest, User
+from seedtest.models import SeedResult, SeedTest, User
 from seedtest.models.clock import db_now
 from seedtest.models.seedtests import Kind
 from seedtest.reports import build
-from seedtest.services import intake
+from seedtest.reports.evidence import Evidence, evidence_of
+from seedtest.services import intake, raw_mail
 from seedtest.templatetags.seedtest_pages import when
 
 _COUNTED = ("inbox", "spam", "other", "missing", "rejected")
@@ -82,6 +84,8 @@ class SeedTestAdmin(WorkspaceAdmin):
             ("<str:object_id>/part/", self.part_view, "part"),
             ("<str:object_id>/seeds.txt", self.seeds_view, "seeds"),
             ("<str:object_id>/evidence/<str:result_id>/", self.evidence_view, "evidence"),
+            ("<str:object_id>/evidence/<str:result_id>/headers.eml", self.headers_view, "evidence_headers"),
+            ("<str:object_id>/evidence/<str:result_id>/message.eml", self.message_view, "evidence_message"),
             ("<str:object_id>/cancel/", self.cancel_view, "cancel"),
             ("<str:object_id>/recheck/", self.recheck_view, "recheck"),
             ("<str:object_id>/sent/", self.sent_view, "sent"),
@@ -119,7 +123,7 @@ class SeedTestAdmin(WorkspaceAdmin):
 
     def _shown(self, request: HttpRequest, test: SeedTest) -> dict[str, Any]:
         report = build(test)
-        lines = result_page.seed_lines(test, report)
+        lines = result_page.seed_lines(report)
         return {
             "test": test,
             "original": test,
@@ -131,6 +135,7 @@ class SeedTestAdmin(WorkspaceAdmin):
             "counts": [(words.PLACEMENTS[one.placement], one) for one in result_page.bar(report.totals.counts)],
             "counted": bool(report.totals.counts.n) or not test.is_open,
             "providers": result_page.provider_lines(report),
+            "names": result_page.name_lines(report.totals.authenticated_as),
             "seeds": lines,
             "moments": result_page.moments(test, report),
             "addresses": "\n".join(row.address for row in report.seeds),
@@ -146,12 +151,34 @@ class SeedTestAdmin(WorkspaceAdmin):
         return answer
 
     def evidence_view(self, request: HttpRequest, object_id: str, result_id: str) -> HttpResponse:
-        """The header block of one seed's message; only of mailboxes that nobody else uses."""
+        """Everything about one seed's message; only of mailboxes that nobody else uses."""
+        result, found = self._evidence(request, object_id, result_id)
+        known = {
+            "result": result,
+            "test": result.test,
+            "provider": providers.get(result.provider),
+            "badge": words.PLACEMENTS[result.placement],
+        }
+        return self.page(request, "evidence.html", f"Evidence: {result.mailbox}", **known, **evidence.context(found))
+
+    def headers_view(self, request: HttpRequest, object_id: str, result_id: str) -> HttpResponse:
+        result, found = self._evidence(request, object_id, result_id)
+        return evidence.download(found.block, f"headers-{result.public_id}")
+
+    def message_view(self, request: HttpRequest, object_id: str, result_id: str) -> HttpResponse:
+        result, found = self._evidence(request, object_id, result_id)
+        content = raw_mail.content_of(found.raw) if found.raw else None
+        if content is None:
+            raise Http404("The whole message is not kept.")
+        return evidence.download(content, f"message-{result.public_id}")
+
+    def _evidence(self, request: HttpRequest, object_id: str, result_id: str) -> tuple[SeedResult, Evidence]:
         test = self.get_object(request, object_id)
-        result = next((one for one in test.results.all() if one.public_id == result_id), None)
-        if result is None or result.public_id in result_page.shared_results(test):
+        result = test.results.select_related("test__workspace", "mailbox").filter(public_id=result_id).first()
+        found = evidence_of(result) if result else None
+        if result is None or found is None:
             raise Http404("There is no evidence here.")
-        return self.page(request, "evidence.html", "Evidence", result=result, headers=result_page.header_lines(result))
+        return result, found
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         test = self._to_change(request, object_id)

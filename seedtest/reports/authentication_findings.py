@@ -53,7 +53,7 @@ def differs(about: About, rows: Sequence[ProviderRow], seeds: Sequence[SeedRow])
             "checks_differ",
             "medium",
             "A receiver and our own check do not agree",
-            f"At {len(concerned)} messages the receiver's word on SPF, DKIM, DMARC or ARC is not what we find.",
+            f"At {_count(concerned, 'message')} the receiver's word on SPF, DKIM, DMARC or ARC is not what we find.",
             "Read both lines. Where the difference stays after another send, a record has changed, or something "
             "alters the message on its way.",
             tuple(f"{seed.provider_name}: {text}" for seed in concerned for text in seed.differences)[:_SHOWN],
@@ -68,7 +68,7 @@ def stated_elsewhere(about: About, rows: Sequence[ProviderRow], seeds: Sequence[
             "moved_after_delivery",
             "info",
             "The provider first put it elsewhere",
-            f"At {len(concerned)} seeds the provider's own header states another folder than the one we found the "
+            f"At {_count(concerned, 'seed')} the provider's own header states another folder than the one we found the "
             "message in. Providers go on judging for hours. The rates use the folder we found.",
             "Compare both: mail that is moved to spam later often collects complaints; mail that is moved out of it "
             "was saved by a rule or by reputation.",
@@ -93,7 +93,7 @@ def clock_skew(about: About, rows: Sequence[ProviderRow], seeds: Sequence[SeedRo
             "clock_skew",
             "info",
             "A mail server's clock is wrong",
-            f"At {len(concerned)} seeds the message is dated before we sent it, so its delivery time is left out.",
+            f"At {_count(concerned, 'seed')} the message is dated before we sent it, so its delivery time is left out.",
             "Nothing to do: placements do not depend on the provider's clock.",
             tuple(f"{seed.masked_address}: {_before(seed):.0f} s early" for seed in concerned[:_SHOWN]),
         )
@@ -103,6 +103,10 @@ def _before(seed: SeedRow) -> float:
     if seed.dispatch != "confirmed" or seed.dispatched_at is None or seed.received_at is None:
         return 0.0
     return (seed.dispatched_at - seed.received_at).total_seconds()
+
+
+def _count(seeds: Sequence[SeedRow], noun: str) -> str:
+    return f"{len(seeds)} {noun}{'' if len(seeds) == 1 else 's'}"
 
 
 def _names(values: Iterable[str]) -> str:

@@ -41,8 +41,8 @@ def evidence_of(result: SeedResult) -> Evidence | None:
     if shared(SeedResult.objects.filter(pk=result.pk)).exists():
         return None
     message = result.messages.filter(is_variant=False).first()
-    arrival = _arrival(result, message) if message else None
-    if message is None or arrival is None:
+    arrival = _arrival(result, message)
+    if arrival is None:
         return None
     block = zlib.decompress(bytes(arrival.evidence.header_block))
     reading = readings.read_for(block, arrival.mailbox)
@@ -60,9 +60,10 @@ def evidence_of(result: SeedResult) -> Evidence | None:
     )
 
 
-def _arrival(result: SeedResult, message: ReceivedMessage) -> Arrival | None:
+def _arrival(result: SeedResult, message: ReceivedMessage | None) -> Arrival | None:
     """The first place of the measured message whose headers are still kept."""
-    places = Arrival.objects.filter(result=result, message_key=message.message_key, evidence__isnull=False)
+    places = Arrival.objects.filter(result=result, evidence__isnull=False)
+    places = places.filter(message_key=message.message_key) if message else places
     return places.select_related("evidence", "mailbox", "folder").order_by("pk").first()
 
 

@@ -11,7 +11,6 @@ from placement.reading import Reading
 from placement.verify import HeaderBlock, Resolver, Verification, compare, verify
 from seedtest.reports import readings
 
-
 names_of = readings.names_of
 
 
