@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from placement import providers
 from placement.vocabulary import FolderRole, Reason, RoleSource
 from seedtest.crypto import SealedField
-from seedtest.models.base import PublicIdField
+from seedtest.models.base import PublicIdField, is_this_machine
 from seedtest.models.people import Workspace
 
 
@@ -150,7 +150,7 @@ class Mailbox(models.Model):
         return self.address
 
     def clean(self) -> None:
-        if self.tls == Tls.NONE and not self.host.startswith(("127.", "localhost", "::1")):
+        if self.tls == Tls.NONE and not is_this_machine(self.host):
             raise ValidationError(
                 {"tls": "Without TLS the password would travel in the clear. Choose TLS or STARTTLS."}
             )

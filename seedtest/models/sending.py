@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from seedtest.crypto import SealedField
-from seedtest.models.base import PublicIdField
+from seedtest.models.base import PublicIdField, is_this_machine
 from seedtest.models.mailboxes import SeedAccount, Tls
 from seedtest.models.people import Workspace
 from seedtest.models.seedtests import SeedTest
@@ -76,7 +76,7 @@ class SendingProfile(models.Model):
         return self.name
 
     def clean(self) -> None:
-        if self.tls == Tls.NONE and self.username and not self.host.startswith(("127.", "localhost", "::1")):
+        if self.tls == Tls.NONE and self.username and not is_this_machine(self.host):
             raise ValidationError(
                 {"tls": "Without TLS the password would travel in the clear. Choose TLS or STARTTLS."}
             )
