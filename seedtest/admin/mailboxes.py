@@ -40,7 +40,9 @@ class MailboxForm(SecretForm):
 
     class Meta:
         model = Mailbox
-        fields = ("address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem", "egress")
+        fields = (
+            "address", "provider", "host", "port", "tls", "login", "auth_kind", "ca_pem", "egress", "authserv_ids"
+        )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,6 +118,7 @@ class MailboxAdmin(ConnectPages, WorkspaceAdmin):
         (None, {"fields": ("address", "state_badge", "problem", "quota", "last_read")}),
         ("Sign-in", {"fields": ("secret", "auth_kind", "switched_off")}),
         ("Server", {"fields": ("provider", "host", "port", "tls", "login", "ca_pem", "egress")}),
+        ("Whom we believe", {"fields": ("authserv_ids",)}),
     )
     inlines = (FolderInline,)
     actions_detail = ("check_connection",)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from seedtest import models, reports
+from seedtest.reports import readings
 from tests.seedtest.received_mail import BLOCK, TO_JUNK, arrive
 from tests.seedtest.scans import INBOX, JUNK
 
@@ -148,3 +149,15 @@ def test_the_api_gives_the_summary_our_checks_and_where_the_evidence_is(report, 
     (row, _) = ours.get(f"/tests/{test.public_id}/results").json()["data"]
     assert row["evidence_url"] == f"/api/v1/results/{row['id']}/evidence"
     assert (row["checks"], row["stated_folder"]) == (None, "")
+
+
+def test_an_own_server_is_believed_once_its_name_is_entered_in_the_mailbox(cast, make_seed, make_test):
+    own = b"Authentication-Results: mx.own.example; spf=fail smtp.mailfrom=a@brand.example\r\n" + BLOCK
+    seed = make_seed(cast.workspace, "generic", authserv_ids="mx2.own.example, MX.own.example")
+    test = make_test(cast.workspace, [seed])
+    arrive(test, seed, own)
+    message = models.ReceivedMessage.objects.get()
+    assert readings.read_for(own, message.arrival.mailbox).authentication.spf.result == "fail"
+    models.Mailbox.objects.update(authserv_ids="")
+    message = models.ReceivedMessage.objects.get()
+    assert readings.read_for(own, message.arrival.mailbox).authentication.spf is None
