@@ -23,7 +23,7 @@ from tests.live.servers.processes import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A poll loop that finds nothing to do gives up after this long; a time-out, not a measurement.
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 class Process(Server):
