@@ -135,6 +135,7 @@ RETAIN_UNMATCHED_HEADERS = env.int("RETAIN_UNMATCHED_HEADERS", default=7)
 RETAIN_TESTS = env.int("RETAIN_TESTS", default=730)
 RETAIN_EVENTS = env.int("RETAIN_EVENTS", default=90)
 RETAIN_IDEMPOTENCY_KEYS = env.int("RETAIN_IDEMPOTENCY_KEYS", default=2)
+RETAIN_INVITATIONS = env.int("RETAIN_INVITATIONS", default=30)
 
 #: Seconds added to the database's clock. A seam for tests; a system check warns when it is set.
 CLOCK_OFFSET_SECONDS = env.float("CLOCK_OFFSET_SECONDS", default=0.0)

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from seedtest.pages import health
+from seedtest.pages import health, invitation
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("seedtest.api.urls")),
     path("health", health.everything),
     path("health/web", health.web),
+    path("invitation/<str:token>", invitation.open_link, name="invitation"),
     path("", RedirectView.as_view(url="/admin/")),
 ]

@@ -58,6 +58,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 def _settings(role: str) -> dict[str, Any]:
     items = [_item("Members", "badge", "seedtest_membership_changelist")]
     if role in tenancy.ADMINISTRATORS:
+        items.append(_item("Invitations", "person_add", "seedtest_invitation_changelist"))
         items.append(_item("API keys", "key", "seedtest_apikey_changelist"))
     items.append(_item("Workspace", "settings", "seedtest_workspace_changelist"))
     if role in tenancy.OPERATORS:

@@ -14,10 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 from unfold.widgets import (
-    UnfoldAdminEmailInputWidget,
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
 )
 
 from seedtest.admin import tenancy
@@ -63,36 +61,6 @@ class WorkspacesAdmin(WorkspaceAdmin):
         return HttpResponseRedirect(reverse("admin:index"))
 
 
-class MemberForm(WorkspaceForm):
-    """Someone who is to work here. People who are new to this installation get an account."""
-
-    email = forms.EmailField(label="E-mail address", widget=UnfoldAdminEmailInputWidget())
-    name = forms.CharField(required=False, max_length=120, widget=UnfoldAdminTextInputWidget())
-    password = forms.CharField(
-        label="First password",
-        required=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text="Only for people without an account here; tell it to them, they can change it after signing in.",
-    )
-
-    class Meta:
-        model = Membership
-        fields = ("role",)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("password"):
-            try:
-                validate_password(cleaned["password"])
-            except forms.ValidationError as error:
-                self.add_error("password", error)
-        if self.workspace and cleaned.get("email"):
-            fault = membership.fault(self.workspace, cleaned["email"], cleaned.get("password", ""))
-            if fault:
-                self.add_error(fault[0], fault[1])
-        return cleaned
-
-
 @admin.register(Membership)
 class MembershipAdmin(WorkspaceAdmin):
     write_roles = tenancy.ADMINISTRATORS
@@ -100,7 +68,6 @@ class MembershipAdmin(WorkspaceAdmin):
     list_display_links = ("email",)
     list_select_related = ("user", "workspace")
     fields = ("role",)
-    add_fieldsets = ((None, {"fields": ("email", "name", "role", "password")}),)
 
     @display(description="E-mail", ordering="user__email")
     def email(self, row: Membership) -> str:
@@ -110,10 +77,11 @@ class MembershipAdmin(WorkspaceAdmin):
     def person(self, row: Membership) -> str:
         return row.user.name
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is None:
-            kwargs["form"], kwargs["fields"] = MemberForm, ("role",)
-        return super().get_form(request, obj, change=change, **kwargs)
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        """Nobody is made a member by another's word alone: they accept an invitation."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(reverse("admin:seedtest_invitation_add"))
 
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Only an owner makes owners."""
@@ -135,15 +103,8 @@ class MembershipAdmin(WorkspaceAdmin):
         return self.role_for(request, obj) in (Role.OWNER, tenancy.OPERATOR)
 
     def save_model(self, request: HttpRequest, obj: Membership, form: Any, change: bool) -> None:
-        if change:
-            if not membership.change_role(obj, obj.role):
-                messages.error(request, "A workspace needs an owner: make somebody else owner first.")
-            return
-        data = form.cleaned_data
-        saved = membership.invite(
-            obj.workspace, data["email"], role=data["role"], name=data["name"], password=data["password"]
-        )
-        obj.pk, obj.user = saved.pk, saved.user
+        if not membership.change_role(obj, obj.role):
+            messages.error(request, "A workspace needs an owner: make somebody else owner first.")
 
 
 class ApiKeyForm(WorkspaceForm):

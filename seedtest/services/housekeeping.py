@@ -12,6 +12,7 @@ from django.db.models import Max, Model, QuerySet
 
 from seedtest.models import claims
 from seedtest.models.events import Event, IdempotencyKey
+from seedtest.models.invitations import Invitation
 from seedtest.models.mailboxes import Arrival, Evidence
 from seedtest.models.seedtests import ENDED_STATUSES, SeedResult, SeedTest
 from seedtest.models.sending import OutgoingMessage
@@ -104,6 +105,12 @@ def _idempotency_keys(now: datetime) -> int:
     return _delete_oldest(IdempotencyKey.objects.filter(created_at__lt=cut), "created_at")
 
 
+def _invitations(now: datetime) -> int:
+    """Whatever ended one: accepted and revoked ones ended before they would have expired."""
+    cut = _days(now, settings.RETAIN_INVITATIONS)
+    return _delete_oldest(Invitation.objects.filter(expires_at__lt=cut), "expires_at")
+
+
 def _sessions(now: datetime) -> int:
     return _delete_oldest(Session.objects.filter(expire_date__lt=now), "expire_date")
 
@@ -117,5 +124,6 @@ _DELETES: dict[str, Callable[[datetime], int]] = {
     "raw_messages": _raw_messages,
     "events": _events,
     "idempotency_keys": _idempotency_keys,
+    "invitations": _invitations,
     "sessions": _sessions,
 }

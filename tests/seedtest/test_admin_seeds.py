@@ -215,10 +215,9 @@ def test_a_schedule_shows_its_next_run_in_the_workspaces_time(owner, cast, make_
     assert ", 09:00 CE" in owner.get(reverse("admin:seedtest_schedule_changelist")).content.decode()
 
 
-def test_a_member_is_added_by_address_and_the_last_owner_stays(owner, cast):
-    page = reverse("admin:seedtest_membership_add")
-    owner.post(page, {"email": "new@people.example", "role": "viewer", "password": "a long password"})
-    assert models.User.objects.get(email="new@people.example").role_in(cast.workspace) == "viewer"
+def test_members_come_by_invitation_and_the_last_owner_stays(owner, cast):
+    answer = owner.get(reverse("admin:seedtest_membership_add"))
+    assert answer["Location"] == reverse("admin:seedtest_invitation_add")
     mine = models.Membership.objects.get(user=cast.owner)
     owner.post(reverse("admin:seedtest_membership_change", args=[mine.pk]), {"role": "viewer"})
     owner.post(reverse("admin:seedtest_membership_delete", args=[mine.pk]), {"post": "yes"})
@@ -234,7 +233,7 @@ def test_an_administrator_makes_no_owner(client, cast):
     assert cast.teammate.role_in(cast.workspace) == "marketer"
 
 
-@pytest.mark.parametrize("kind", ["seedaccount", "sendingprofile", "apikey", "membership"])
+@pytest.mark.parametrize("kind", ["seedaccount", "sendingprofile", "apikey", "membership", "invitation"])
 def test_a_marketer_leaves_the_machinery_alone(client, cast, kind):
     client.force_login(cast.teammate)
     assert client.get(reverse(f"admin:seedtest_{kind}_add")).status_code == 403
