@@ -16,6 +16,7 @@ from placement.providers import Provider
 from placement.verify import Resolver
 from seedtest import name_servers
 from seedtest.management.reading_screen import show
+from seedtest.reports.readings import storable
 from seedtest.services import explaining
 from seedtest.services.explaining import Explained, Unreadable
 
@@ -65,13 +66,15 @@ class Command(BaseCommand):
         if not as_json:
             show(explained, str(path), self.stdout, colour=self.style.SUCCESS("x") != "x")
         elif several:
-            self.stdout.write(json.dumps({"file": str(path), **explained.document}, ensure_ascii=False))
+            self.stdout.write(json.dumps({"file": storable(str(path)), **explained.document}, ensure_ascii=False))
         else:
             self.stdout.write(json.dumps(explained.document, indent=2, ensure_ascii=False))
 
     def _skip(self, path: Path, error: Unreadable, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps({"file": str(path), "error": str(error)}, ensure_ascii=False))
+            self.stdout.write(
+                json.dumps({"file": storable(str(path)), "error": storable(str(error))}, ensure_ascii=False)
+            )
         else:
             self.stderr.write(str(error))
 
