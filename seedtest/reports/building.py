@@ -29,7 +29,7 @@ from seedtest.reports import peers
 from seedtest.reports.findings import find
 from seedtest.reports.identities import authenticated_as, identities_of
 from seedtest.reports.judging import judge
-from seedtest.reports.numbers import authenticated, delivery, provider_rates, total_rates
+from seedtest.reports.numbers import arrival_spread, authenticated, delivery, provider_rates, total_rates
 from seedtest.reports.readings import differences
 from seedtest.reports.seed_findings import about_seeds
 from seedtest.reports.seed_words import tell
@@ -82,6 +82,7 @@ def build(test: SeedTest) -> Report:
             *find(about, rows, measured), *about_seeds(left_out, unlisted, [seed for seed in seeds if seed.biased])
         ),
         verdict=judge(about, totals, rows, measured),
+        arrival_spread_seconds=arrival_spread(measured),
         left_out=left_out,
         upload_again=tuple(seed.address for seed in unlisted),
     )  # fmt: skip

@@ -8,12 +8,18 @@ from typing import Final
 
 from placement.rates import Rate, wilson
 from placement.vocabulary import AuthResult
-from seedtest.reports.values import Authenticated, Counts, Delivery, Rates
+from seedtest.reports.values import Authenticated, Counts, Delivery, Rates, SeedRow
 
 #: RFC 8601 2.7: what each word of a receiver means here. What is not named is unknown.
 _PASSED: Final = frozenset({"pass", "bestguesspass"})
 _FAILED: Final = frozenset({"fail", "softfail", "hardfail", "permerror", "policy"})
 _NONE: Final = frozenset({"none", "neutral"})
+
+
+def arrival_spread(seeds: Iterable[SeedRow]) -> float | None:
+    """Seconds from the first to the last arrival, by INTERNALDATE; None where fewer than two seeds got it."""
+    arrivals = [seed.received_at for seed in seeds if seed.received_at is not None]
+    return (max(arrivals) - min(arrivals)).total_seconds() if len(arrivals) > 1 else None
 
 
 def provider_rates(counts: Counts, primary: Rate | None) -> Rates:

@@ -321,6 +321,7 @@ class Report:
     seeds: tuple[SeedRow, ...]  # those that stand apart included
     findings: tuple[Finding, ...]
     verdict: Verdict
+    arrival_spread_seconds: float | None = None  # first to last arrival by INTERNALDATE: how throttled the send was
     left_out: tuple[LeftOut, ...] = ()
     upload_again: tuple[str, ...] = field(default=(), repr=False)  # addresses that are not on the sender's list
     limits: tuple[str, ...] = LIMITS_TEXT
