@@ -200,6 +200,7 @@ class ReportDocument(_Serializer):
     weighted = WeightedDocument(source="totals.weighted")
     authentication = AuthenticationSummary(source="totals")
     delivery_seconds = DeliveryDocument(source="totals.delivery", allow_null=True)
+    arrival_spread_seconds = serializers.FloatField(allow_null=True, help_text="First to last arrival over the seeds.")
     providers = ProviderDocument(many=True)
     findings = FindingDocument(many=True)
     left_out = LeftOutDocument(many=True)
