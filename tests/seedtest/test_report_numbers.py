@@ -173,3 +173,12 @@ def test_building_a_report_takes_the_same_few_queries_however_many_seeds(
 ):
     with django_assert_max_num_queries(8):
         reports.build(models.SeedTest.objects.select_related("workspace", "stream").get(pk=mixed.pk))
+
+
+def test_the_arrival_spread_is_from_the_first_seed_to_the_last(cast, make_seed, make_test, now):
+    test = make_test(cast.workspace, [make_seed(cast.workspace) for _ in range(3)])
+    assert reports.build(test).arrival_spread_seconds is None
+    for seconds, result in zip((0, 40, 90), test.results.all(), strict=True):
+        result.placement, result.received_at = "inbox", now + timedelta(seconds=seconds)
+        result.save()
+    assert reports.build(test).arrival_spread_seconds == 90
