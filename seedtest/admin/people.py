@@ -124,6 +124,7 @@ class ApiKeyAdmin(WorkspaceAdmin):
     view_roles = write_roles = tenancy.ADMINISTRATORS
     list_display = ("name", "key", "created_by", "last_used_at", "expires_at", "state")
     fields = ("name", "scopes", "expires_at")
+    change_form_outer_after_template = "seedtest/api_key_revoke.html"
 
     @display(description="Key")
     def key(self, row: ApiKey) -> str:
