@@ -20,17 +20,13 @@ PRESETS: Final = (
     Preset("ActiveCampaign", ("Feedback-ID", "X-Campaign-ID", "List-ID")),
     Preset("Adobe Campaign", ("X-250ok-CID", "X-campaignid", "Feedback-ID")),
     Preset("Adobe Marketo Engage", ("X-MarketoID", "X-MktMailDKIM", "Feedback-ID")),
-    Preset(
-        "Amazon SES", ("Feedback-ID", "X-SES-CONFIGURATION-SET", "X-SES-MESSAGE-TAGS", "X-SES-Outgoing"), True
-    ),
+    Preset("Amazon SES", ("Feedback-ID", "X-SES-CONFIGURATION-SET", "X-SES-MESSAGE-TAGS", "X-SES-Outgoing"), True),
     Preset("Braze", ("Feedback-ID", "X-Campaign-ID")),
     Preset("Brevo", ("X-Mailin-Campaign", "X-Mailin-Tag", "Feedback-ID", "X-CampaignID")),
     Preset("Campaign Monitor", ("X-CMail-CampaignId", "X-Campaign", "Feedback-ID", "List-ID")),
     Preset("Cheetah Digital", ("X-rpcampaign", "Feedback-ID")),
     Preset("CleverReach", ("X-CR-Campaign", "Feedback-ID", "List-ID")),
-    Preset(
-        "Constant Contact", ("X-Campaign-Activity-ID", "X-Roving-CampaignId", "X-Roving-ID", "Feedback-ID")
-    ),
+    Preset("Constant Contact", ("X-Campaign-Activity-ID", "X-Roving-CampaignId", "X-Roving-ID", "Feedback-ID")),
     Preset("Customer.io", ("Feedback-ID", "X-Campaign-ID")),
     Preset("Dotdigital", ("X-Campaign-ID", "Feedback-ID")),
     Preset("Emarsys", ("X-CampaignID", "Feedback-ID", "List-ID")),
@@ -42,9 +38,7 @@ PRESETS: Final = (
     Preset("Klaviyo", ("X-Kmail-Message", "X-Kmail-Account", "Feedback-ID", "List-ID")),
     Preset("Mailchimp", ("X-MC-User", "X-Campaign", "X-campaignid", "Feedback-ID", "List-ID"), verified=True),
     Preset("Mailchimp Transactional (Mandrill)", ("X-Mandrill-User", "Feedback-ID"), verified=True),
-    Preset(
-        "Mailgun", ("X-Mailgun-Campaign-Id", "X-Mailgun-Tag", "X-Mailgun-Variables", "X-Mailgun-Sid"), True
-    ),
+    Preset("Mailgun", ("X-Mailgun-Campaign-Id", "X-Mailgun-Tag", "X-Mailgun-Variables", "X-Mailgun-Sid"), True),
     Preset("Mailjet", ("X-MJ-Campaign", "X-MJ-CustomID", "X-Mailjet-Campaign", "Feedback-ID")),
     Preset("MailerLite", ("X-Mailerlite-Campaign", "Feedback-ID", "List-ID")),
     Preset("Oracle Eloqua", ("X-eloqua-campaign", "X-EloquaCampaign", "Feedback-ID")),

@@ -111,9 +111,7 @@ def _without_weak_junk(folders: Sequence[Folder]) -> list[Folder]:
     junk = [folder for folder in folders if folder.role is FolderRole.JUNK and folder.selectable]
     strongest = max((folder.source for folder in junk), default=RoleSource.NONE)
     return [
-        replace(folder, role=FolderRole.OTHER, source=RoleSource.NONE)
-        if _yields(folder, strongest)
-        else folder
+        replace(folder, role=FolderRole.OTHER, source=RoleSource.NONE) if _yields(folder, strongest) else folder
         for folder in folders
     ]
 

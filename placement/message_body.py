@@ -32,9 +32,7 @@ _HIDDEN_STYLE: Final = re.compile(
 )
 _HIDDEN_TAGS: Final = frozenset({"script", "style", "head", "title", "template", "noscript", "blockquote"})
 _VOID_TAGS: Final = frozenset({"br", "hr", "img", "input", "meta", "link", "area", "base", "col", "wbr"})
-_INLINE_TAGS: Final = frozenset(
-    {"a", "abbr", "b", "code", "em", "font", "i", "small", "span", "strong", "tt", "u"}
-)
+_INLINE_TAGS: Final = frozenset({"a", "abbr", "b", "code", "em", "font", "i", "small", "span", "strong", "tt", "u"})
 
 
 def visible_texts(headers: Headers, raw_body: bytes) -> Iterator[tuple[str, str]]:
@@ -103,11 +101,7 @@ def _hides(name: str, attributes: str) -> bool:
 
 def _mime_block(headers: Headers) -> bytes:
     """Only what MIME needs: the parser never sees the sender's other fields."""
-    kept = [
-        one.raw[:_MAX_MIME_FIELD].rstrip(b"\r\n")
-        for one in headers.fields
-        if one.name.lower() in _MIME_FIELDS
-    ]
+    kept = [one.raw[:_MAX_MIME_FIELD].rstrip(b"\r\n") for one in headers.fields if one.name.lower() in _MIME_FIELDS]
     return b"\r\n".join([*kept, b"", b""])
 
 

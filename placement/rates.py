@@ -64,9 +64,7 @@ def weighted(rates: Mapping[str, Rate], weights: Mapping[str, float] | None = No
 
     `weights` is a histogram provider → addresses (or share); it is normalised over the providers that have n.
     """
-    mix = _scaled(
-        {name: weight for name, weight in (weights or {}).items() if weight > 0 and isfinite(weight)}
-    )
+    mix = _scaled({name: weight for name, weight in (weights or {}).items() if weight > 0 and isfinite(weight)})
     measured = {name: rate for name, rate in rates.items() if rate.rate is not None}
     without = tuple(sorted(name for name in mix if name not in measured))
     if not mix:

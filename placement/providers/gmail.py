@@ -23,9 +23,7 @@ TAB_QUERIES: Final[tuple[tuple[Tab, str], ...]] = (
 ANY_TAB_QUERY: Final = " OR ".join(query for _, query in TAB_QUERIES)
 
 
-def tab_from_answers(
-    answers: Mapping[Tab, Collection[int]], uid: int, *, inbox_has_tabs: bool | None = None
-) -> Tab:
+def tab_from_answers(answers: Mapping[Tab, Collection[int]], uid: int, *, inbox_has_tabs: bool | None = None) -> Tab:
     """The tab of one message in INBOX.
 
     A message in no category proves nothing by itself: Gmail may not have sorted it yet. Only an INBOX in

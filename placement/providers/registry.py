@@ -81,9 +81,7 @@ def load(paths: Iterable[Path | str] = ()) -> Catalog:
     for file in (file for path in (_SHIPPED, *map(Path, paths)) for file in _toml_files(path)):
         provider = read(file)
         if provider.id in by_id or provider.id == GENERIC.id:
-            raise CatalogError(
-                f"{file.name}: id: {provider.id!r} is taken by another entry; choose another id"
-            )
+            raise CatalogError(f"{file.name}: id: {provider.id!r} is taken by another entry; choose another id")
         by_id[provider.id] = provider
     providers = tuple(by_id.values())
     return Catalog(by_id, _domains(providers), _mx_suffixes(by_id))
@@ -99,9 +97,7 @@ def _toml_files(path: Path) -> list[Path]:
         return sorted(path.glob("*.toml"))
     if path.is_file():
         return [path]
-    raise CatalogError(
-        f"{path.name}: file: there is no such file or folder; the catalogue was asked to read it"
-    )
+    raise CatalogError(f"{path.name}: file: there is no such file or folder; the catalogue was asked to read it")
 
 
 def _domains(providers: tuple[Provider, ...]) -> dict[str, Provider]:
@@ -119,9 +115,7 @@ def _mx_suffixes(by_id: Mapping[str, Provider]) -> dict[str, Provider]:
     claims: dict[str, list[Provider]] = {}
     for provider in by_id.values():
         if provider.platform and provider.platform not in by_id:
-            raise CatalogError(
-                f"{provider.id}.toml: platform: {provider.platform!r} is no id of the catalogue"
-            )
+            raise CatalogError(f"{provider.id}.toml: platform: {provider.platform!r} is no id of the catalogue")
         for suffix in provider.mx_suffixes:
             claims.setdefault(suffix, []).append(provider)
     return {suffix: _owner(suffix, claimants) for suffix, claimants in claims.items()}

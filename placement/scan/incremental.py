@@ -97,9 +97,7 @@ def plan(
     return Plan(states, steps, backlog)
 
 
-def _want(
-    folder: Folder, status: FolderStatus, cursor: Cursor | None, *, is_new_mailbox: bool
-) -> Want | None:
+def _want(folder: Folder, status: FolderStatus, cursor: Cursor | None, *, is_new_mailbox: bool) -> Want | None:
     """None: nothing to read. A new mailbox starts at its end, a new folder of a known one at its beginning."""
     if cursor is None:
         return None if is_new_mailbox else Want(folder, status, 1)

@@ -42,9 +42,7 @@ def recognise_all(
         return by_headers
     since = _since(rules)
     return [
-        judged
-        for batch in _batches(by_headers, _BODIES_A_WRITE)
-        for judged in _by_bodies(mailbox, batch, book, since)
+        judged for batch in _batches(by_headers, _BODIES_A_WRITE) for judged in _by_bodies(mailbox, batch, book, since)
     ]
 
 

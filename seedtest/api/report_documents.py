@@ -325,6 +325,7 @@ class ResultDocument(serializers.Serializer[SeedRow]):
 
     def get_evidence_url(self, row: SeedRow) -> str | None:
         return evidence_url(row.id) if row.received_at and not row.shared else None
+
     biased = serializers.BooleanField(help_text="Files known-good mail as spam: it is in no number of the report.")
 
 

@@ -1,10 +1,12 @@
 
 
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
 import seedtest.crypto
 import seedtest.models.base
+import seedtest.models.evidence
 import seedtest.models.mailboxes
 import seedtest.models.people
 import seedtest.models.schedules
@@ -45,6 +47,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='EgressRoute',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', seedtest.models.base.PublicIdField(prefix='egr')),
+                ('name', models.CharField(max_length=120)),
+                ('source_address', models.GenericIPAddressField(blank=True, help_text='An address of this machine that connections leave from.', null=True)),
+                ('proxy_host', models.CharField(blank=True, help_text='Host name or address.', max_length=253, verbose_name='SOCKS5 proxy')),
+                ('proxy_port', models.PositiveIntegerField(default=1080, verbose_name='proxy port')),
+                ('proxy_username', models.CharField(blank=True, max_length=254, verbose_name='user at the proxy')),
+                ('proxy_password', seedtest.crypto.SealedField(blank=True, verbose_name='password at the proxy')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+            ],
+            options={
+                'ordering': ['name', 'id'],
+            },
+        ),
+        migrations.CreateModel(
             name='FolderCursor',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -62,46 +81,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Mailbox',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', seedtest.models.base.PublicIdField(prefix='mbx')),
-                ('address', models.EmailField(help_text='The e-mail address that receives the test messages.', max_length=254)),
-                ('provider', models.CharField(choices=seedtest.models.mailboxes.provider_choices, max_length=40)),
-                ('host', models.CharField(max_length=253, verbose_name='IMAP host')),
-                ('port', models.PositiveIntegerField(default=993, verbose_name='IMAP port')),
-                ('tls', models.CharField(choices=[('ssl', 'TLS from the start'), ('starttls', 'STARTTLS'), ('none', 'None (own servers only)')], default='ssl', max_length=8, verbose_name='encryption')),
-                ('ca_pem', models.TextField(blank=True, help_text='PEM. Only for a server of your own with a private CA.', verbose_name='own CA certificate')),
-                ('login', models.CharField(help_text='Usually the address itself.', max_length=254, verbose_name='IMAP login')),
-                ('auth_kind', models.CharField(choices=[('password', 'Password or app password'), ('xoauth2', 'OAuth 2 (XOAUTH2)'), ('oauthbearer', 'OAuth 2 (OAUTHBEARER)')], default='password', max_length=12, verbose_name='sign-in')),
-                ('secret', seedtest.crypto.SealedField(blank=True, verbose_name='password')),
-                ('purpose', models.CharField(choices=[('seed', 'Seed'), ('bounce', 'Bounces'), ('control', 'Control')], default='seed', max_length=8)),
-                ('state', models.CharField(choices=[('new', 'Not checked yet'), ('healthy', 'Healthy'), ('degraded', 'Degraded'), ('needs_sign_in', 'Needs sign-in'), ('quarantined', 'Quarantined'), ('disabled', 'Switched off')], default='new', max_length=16)),
-                ('state_reason', models.CharField(blank=True, choices=[('folder', 'folder'), ('archived', 'archived'), ('in_trash', 'in_trash'), ('full_check_empty', 'full_check_empty'), ('junk_not_visible', 'junk_not_visible'), ('folder_unreadable', 'folder_unreadable'), ('mailbox_unreachable', 'mailbox_unreachable'), ('auth_failed', 'auth_failed'), ('throttled', 'throttled'), ('timed_out', 'timed_out'), ('protocol_error', 'protocol_error'), ('secret_unreadable', 'secret_unreadable'), ('mailbox_full', 'mailbox_full'), ('quarantined', 'quarantined'), ('disabled', 'disabled'), ('rejected_at_smtp', 'rejected_at_smtp'), ('smtp_unknown', 'smtp_unknown'), ('smtp_gave_up', 'smtp_gave_up'), ('nothing_arrived', 'nothing_arrived'), ('cancelled', 'cancelled'), ('late', 'late')], max_length=32)),
-                ('state_detail', models.TextField(blank=True, help_text="The server's own words, without secrets.")),
-                ('junk_visible', models.BooleanField(editable=False, null=True)),
-                ('quota_used', models.FloatField(editable=False, help_text='0 to 1, where the server says.', null=True)),
-                ('last_good_poll_at', models.DateTimeField(editable=False, null=True)),
-                ('last_failed_poll_at', models.DateTimeField(editable=False, null=True)),
-                ('rechecked_at', models.DateTimeField(editable=False, null=True)),
-                ('next_poll_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('dispatched_until', models.DateTimeField(editable=False, null=True)),
-                ('lease_epoch', models.BigIntegerField(default=0, editable=False)),
-                ('lease_until', models.DateTimeField(editable=False, null=True)),
-                ('lease_owner', models.CharField(blank=True, editable=False, max_length=120)),
-                ('attempts', models.PositiveSmallIntegerField(default=0, editable=False, help_text='Claims in a row that nobody finished.')),
-                ('fail_count', models.PositiveSmallIntegerField(default=0, editable=False)),
-                ('backoff_until', models.DateTimeField(editable=False, null=True)),
-                ('session_owner', models.CharField(blank=True, editable=False, max_length=120)),
-                ('session_until', models.DateTimeField(editable=False, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-            ],
-            options={
-                'verbose_name_plural': 'mailboxes',
-                'ordering': ['address', 'id'],
-            },
-        ),
-        migrations.CreateModel(
             name='OutgoingMessage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -116,6 +95,22 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'message',
                 'ordering': ['-created_at', '-id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='ReceivedMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('message_key', models.CharField(max_length=80)),
+                ('internaldate', models.DateTimeField()),
+                ('subject', models.CharField(blank=True, max_length=500)),
+                ('from_domain', models.CharField(blank=True, max_length=253)),
+                ('sending_ip', models.CharField(blank=True, max_length=45)),
+                ('dkim_domain', models.CharField(blank=True, max_length=253)),
+                ('is_variant', models.BooleanField(default=False)),
+            ],
+            options={
+                'ordering': ['internaldate', 'id'],
             },
         ),
         migrations.CreateModel(
@@ -185,6 +180,10 @@ class Migration(migrations.Migration):
                 ('public_id', seedtest.models.base.PublicIdField(prefix='wsp')),
                 ('name', models.CharField(max_length=120)),
                 ('timezone', models.CharField(default='UTC', max_length=64, validators=[seedtest.models.people.validate_timezone])),
+                ('keep_raw', models.BooleanField(default=False, help_text='Else only the headers are kept. Never in mailboxes that other workspaces use too.', verbose_name='keep whole messages')),
+                ('raw_max_kb', models.PositiveIntegerField(default=512, help_text='Of each message. What is longer is cut off there.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(10240)], verbose_name='at most, in KB')),
+                ('raw_retention_days', models.PositiveIntegerField(default=30, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)], verbose_name='kept for days')),
+                ('purge_after_days', models.PositiveIntegerField(blank=True, help_text='Empty: never. Else manage.py purgeseeds may delete messages of ended tests that are older.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3650)], verbose_name='empty seeds after days')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
             options={
@@ -225,6 +224,56 @@ class Migration(migrations.Migration):
             name='folder',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='arrivals', to='seedtest.foldercursor'),
         ),
+        migrations.CreateModel(
+            name='Mailbox',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', seedtest.models.base.PublicIdField(prefix='mbx')),
+                ('address', models.EmailField(help_text='The e-mail address that receives the test messages.', max_length=254)),
+                ('provider', models.CharField(choices=seedtest.models.mailboxes.provider_choices, max_length=40)),
+                ('host', models.CharField(max_length=253, verbose_name='IMAP host')),
+                ('port', models.PositiveIntegerField(default=993, verbose_name='IMAP port')),
+                ('tls', models.CharField(choices=[('ssl', 'TLS from the start'), ('starttls', 'STARTTLS'), ('none', 'None (own servers only)')], default='ssl', max_length=8, verbose_name='encryption')),
+                ('ca_pem', models.TextField(blank=True, help_text='PEM. Only for a server of your own with a private CA.', verbose_name='own CA certificate')),
+                ('login', models.CharField(help_text='Usually the address itself.', max_length=254, verbose_name='IMAP login')),
+                ('auth_kind', models.CharField(choices=[('password', 'Password or app password'), ('xoauth2', 'OAuth 2 (XOAUTH2)'), ('oauthbearer', 'OAuth 2 (OAUTHBEARER)')], default='password', max_length=12, verbose_name='sign-in')),
+                ('secret', seedtest.crypto.SealedField(blank=True, verbose_name='password')),
+                ('purpose', models.CharField(choices=[('seed', 'Seed'), ('bounce', 'Bounces'), ('control', 'Control')], default='seed', max_length=8)),
+                ('authserv_ids', models.CharField(blank=True, help_text='Only for servers of your own: the names they write as the first word of that header, with commas.', max_length=500, verbose_name='names in Authentication-Results')),
+                ('state', models.CharField(choices=[('new', 'Not checked yet'), ('healthy', 'Healthy'), ('degraded', 'Degraded'), ('needs_sign_in', 'Needs sign-in'), ('quarantined', 'Quarantined'), ('disabled', 'Switched off')], default='new', max_length=16)),
+                ('state_reason', models.CharField(blank=True, choices=[('folder', 'folder'), ('archived', 'archived'), ('in_trash', 'in_trash'), ('full_check_empty', 'full_check_empty'), ('junk_not_visible', 'junk_not_visible'), ('folder_unreadable', 'folder_unreadable'), ('mailbox_unreachable', 'mailbox_unreachable'), ('auth_failed', 'auth_failed'), ('throttled', 'throttled'), ('timed_out', 'timed_out'), ('protocol_error', 'protocol_error'), ('secret_unreadable', 'secret_unreadable'), ('mailbox_full', 'mailbox_full'), ('quarantined', 'quarantined'), ('disabled', 'disabled'), ('rejected_at_smtp', 'rejected_at_smtp'), ('smtp_unknown', 'smtp_unknown'), ('smtp_gave_up', 'smtp_gave_up'), ('nothing_arrived', 'nothing_arrived'), ('rival_tests', 'rival_tests'), ('cancelled', 'cancelled'), ('late', 'late')], max_length=32)),
+                ('state_problem', models.CharField(blank=True, editable=False, max_length=24)),
+                ('state_detail', models.TextField(blank=True, help_text="The server's own words, without secrets.")),
+                ('junk_visible', models.BooleanField(editable=False, null=True)),
+                ('quota_used', models.FloatField(editable=False, help_text='0 to 1, where the server says.', null=True)),
+                ('window_used', models.FloatField(editable=False, null=True)),
+                ('web_login_at', models.DateTimeField(editable=False, null=True)),
+                ('last_good_poll_at', models.DateTimeField(editable=False, null=True)),
+                ('last_failed_poll_at', models.DateTimeField(editable=False, null=True)),
+                ('rechecked_at', models.DateTimeField(editable=False, null=True)),
+                ('next_poll_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('dispatched_until', models.DateTimeField(editable=False, null=True)),
+                ('lease_epoch', models.BigIntegerField(default=0, editable=False)),
+                ('lease_until', models.DateTimeField(editable=False, null=True)),
+                ('lease_owner', models.CharField(blank=True, editable=False, max_length=120)),
+                ('attempts', models.PositiveSmallIntegerField(default=0, editable=False, help_text='Claims in a row that nobody finished.')),
+                ('fail_count', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('backoff_until', models.DateTimeField(editable=False, null=True)),
+                ('auth_fail_count', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('auth_backoff_until', models.DateTimeField(editable=False, null=True)),
+                ('refused_logins', models.JSONField(default=list, editable=False)),
+                ('slot_until', models.DateTimeField(editable=False, null=True)),
+                ('session_owner', models.CharField(blank=True, editable=False, max_length=120)),
+                ('session_until', models.DateTimeField(editable=False, null=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('egress', models.ForeignKey(blank=True, help_text='Empty: connections leave as they do for everything else.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='mailboxes', to='seedtest.egressroute', verbose_name='way out')),
+                ('workspace', models.ForeignKey(blank=True, help_text="Empty: the operator's pool, lent to workspaces through seed accounts.", null=True, on_delete=django.db.models.deletion.CASCADE, related_name='mailboxes', to='seedtest.workspace')),
+            ],
+            options={
+                'verbose_name_plural': 'mailboxes',
+                'ordering': ['address', 'id'],
+            },
+        ),
         migrations.AddField(
             model_name='foldercursor',
             name='mailbox',
@@ -234,6 +283,72 @@ class Migration(migrations.Migration):
             model_name='arrival',
             name='mailbox',
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='arrivals', to='seedtest.mailbox'),
+        ),
+        migrations.CreateModel(
+            name='OAuthCredential',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', seedtest.models.base.PublicIdField(prefix='oac')),
+                ('provider', models.CharField(blank=True, editable=False, max_length=40)),
+                ('flow', models.CharField(choices=[('authorization_code', 'A person signed in'), ('client_credentials', "The company's administrator agreed for all mailboxes")], default='authorization_code', max_length=24)),
+                ('tenant', models.CharField(blank=True, help_text="Microsoft only; empty: the catalogue's own.", max_length=120)),
+                ('scopes', models.TextField(blank=True)),
+                ('access_token', seedtest.crypto.SealedField(blank=True)),
+                ('refresh_token', seedtest.crypto.SealedField(blank=True)),
+                ('expires_at', models.DateTimeField(blank=True, null=True)),
+                ('generation', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('connected_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('refreshed_at', models.DateTimeField(editable=False, null=True)),
+                ('last_error', models.TextField(blank=True, editable=False)),
+                ('mailbox', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='oauth', to='seedtest.mailbox')),
+            ],
+            options={
+                'verbose_name': 'sign-in',
+            },
+        ),
+        migrations.CreateModel(
+            name='ProviderPace',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('provider', models.CharField(max_length=40)),
+                ('host', models.CharField(max_length=253)),
+                ('next_login_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('max_sessions', models.PositiveIntegerField()),
+                ('login_spacing_ms', models.PositiveIntegerField(verbose_name='milliseconds between logins')),
+            ],
+            options={
+                'ordering': ['provider', 'host'],
+                'constraints': [models.UniqueConstraint(fields=('provider', 'host'), name='provider_pace_once'), models.CheckConstraint(condition=models.Q(('max_sessions__gte', 1)), name='provider_pace_sessions')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RawMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('file', models.CharField(default=seedtest.models.evidence.raw_name, max_length=200, unique=True)),
+                ('size', models.PositiveIntegerField()),
+                ('sha256', models.CharField(max_length=64)),
+                ('truncated', models.BooleanField(default=False)),
+                ('created_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('arrival', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='raw', to='seedtest.arrival')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Verification',
+            fields=[
+                ('message', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='verification', serialize=False, to='seedtest.receivedmessage')),
+                ('attempts', models.PositiveSmallIntegerField(default=0)),
+                ('again_at', models.DateTimeField(blank=True, null=True)),
+                ('verified_at', models.DateTimeField(blank=True, null=True)),
+                ('summary', models.JSONField(default=dict)),
+                ('checks', models.JSONField(default=dict)),
+                ('findings', models.JSONField(default=list)),
+            ],
+        ),
+        migrations.AddField(
+            model_name='receivedmessage',
+            name='arrival',
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='seedtest.arrival'),
         ),
         migrations.CreateModel(
             name='SeedAccount',
@@ -249,6 +364,29 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['mailbox__provider', 'mailbox__address', 'id'],
+            },
+        ),
+        migrations.CreateModel(
+            name='SeedHealth',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('new', 'Not checked yet'), ('healthy', 'Healthy'), ('degraded', 'Degraded'), ('needs_sign_in', 'Needs sign-in'), ('quarantined', 'Quarantined'), ('off', 'Switched off')], default='new', max_length=16)),
+                ('since', models.DateTimeField(default=django.utils.timezone.now)),
+                ('problems', models.JSONField(default=list)),
+                ('excluded', models.BooleanField(default=False, help_text='Left out of new tests and of exports.')),
+                ('full', models.BooleanField(default=False, help_text='Left out of exports: a bounce may suppress it for good.')),
+                ('biased', models.BooleanField(default=False, help_text='Files a known-good control as spam.')),
+                ('agreement', models.FloatField(null=True)),
+                ('agreement_n', models.PositiveIntegerField(default=0)),
+                ('newest_message_at', models.DateTimeField(null=True)),
+                ('control_seen_at', models.DateTimeField(null=True)),
+                ('control_placement', models.CharField(blank=True, max_length=10)),
+                ('checked_at', models.DateTimeField(db_index=True)),
+                ('seed_account', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='health', to='seedtest.seedaccount')),
+            ],
+            options={
+                'verbose_name': 'health of a seed',
+                'verbose_name_plural': 'health of seeds',
             },
         ),
         migrations.CreateModel(
@@ -306,6 +444,8 @@ class Migration(migrations.Migration):
                 ('first_placement', models.CharField(blank=True, max_length=10)),
                 ('current_placement', models.CharField(blank=True, max_length=10)),
                 ('moved_at', models.DateTimeField(blank=True, null=True)),
+                ('stated_folder', models.CharField(blank=True, max_length=8)),
+                ('stated_line', models.TextField(blank=True)),
                 ('late_at', models.DateTimeField(blank=True, null=True)),
                 ('gone_at', models.DateTimeField(blank=True, null=True)),
                 ('dispatch', models.CharField(choices=[('confirmed', 'confirmed'), ('assumed', 'assumed'), ('contradicted', 'contradicted'), ('unknown', 'unknown')], default='unknown', max_length=12)),
@@ -323,6 +463,7 @@ class Migration(migrations.Migration):
                 ('from_domain', models.CharField(blank=True, max_length=253)),
                 ('return_path_domain', models.CharField(blank=True, max_length=253)),
                 ('authentication', models.JSONField(blank=True, default=dict)),
+                ('biased', models.BooleanField(default=False)),
                 ('rival_tests', models.JSONField(blank=True, default=list)),
                 ('mailbox', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='seedtest.mailbox')),
                 ('seed_account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='results', to='seedtest.seedaccount')),
@@ -331,23 +472,10 @@ class Migration(migrations.Migration):
                 'ordering': ['provider', 'id'],
             },
         ),
-        migrations.CreateModel(
-            name='ReceivedMessage',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_key', models.CharField(max_length=80)),
-                ('internaldate', models.DateTimeField()),
-                ('subject', models.CharField(blank=True, max_length=500)),
-                ('from_domain', models.CharField(blank=True, max_length=253)),
-                ('sending_ip', models.CharField(blank=True, max_length=45)),
-                ('dkim_domain', models.CharField(blank=True, max_length=253)),
-                ('is_variant', models.BooleanField(default=False)),
-                ('arrival', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='seedtest.arrival')),
-                ('result', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='seedtest.seedresult')),
-            ],
-            options={
-                'ordering': ['internaldate', 'id'],
-            },
+        migrations.AddField(
+            model_name='receivedmessage',
+            name='result',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='seedtest.seedresult'),
         ),
         migrations.AddField(
             model_name='arrival',
@@ -361,6 +489,7 @@ class Migration(migrations.Migration):
                 ('public_id', seedtest.models.base.PublicIdField(prefix='tst')),
                 ('name', models.CharField(max_length=200)),
                 ('seed_list_version', models.PositiveIntegerField(editable=False, null=True)),
+                ('kind', models.CharField(choices=[('placement', 'Placement'), ('control', 'Control')], default='placement', editable=False, max_length=9)),
                 ('mode', models.CharField(choices=[('esp', 'My ESP sends it'), ('service', 'Send it for me')], default='esp', max_length=8)),
                 ('match', models.JSONField(blank=True, default=dict)),
                 ('scheduled_for', models.DateTimeField(blank=True, editable=False, null=True)),
@@ -383,6 +512,7 @@ class Migration(migrations.Migration):
                 ('domain_mix', models.JSONField(blank=True, default=dict)),
                 ('policy', models.JSONField(blank=True, default=dict)),
                 ('meta', models.JSONField(blank=True, default=dict)),
+                ('left_out', models.JSONField(default=list, editable=False)),
                 ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('message', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='seed_tests', to='seedtest.outgoingmessage')),
                 ('schedule', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='seed_tests', to='seedtest.schedule')),
@@ -466,10 +596,24 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='markers', to='seedtest.workspace')),
             ],
         ),
-        migrations.AddField(
-            model_name='mailbox',
-            name='workspace',
-            field=models.ForeignKey(blank=True, help_text="Empty: the operator's pool, lent to workspaces through seed accounts.", null=True, on_delete=django.db.models.deletion.CASCADE, related_name='mailboxes', to='seedtest.workspace'),
+        migrations.CreateModel(
+            name='Invitation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', seedtest.models.base.PublicIdField(prefix='inv')),
+                ('email', models.EmailField(max_length=254)),
+                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('marketer', 'Marketer'), ('viewer', 'Viewer')], default='marketer', max_length=16)),
+                ('token_sha256', models.CharField(editable=False, max_length=64, unique=True)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('expires_at', models.DateTimeField(db_index=True, editable=False)),
+                ('accepted_at', models.DateTimeField(editable=False, null=True)),
+                ('revoked_at', models.DateTimeField(editable=False, null=True)),
+                ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='seedtest.workspace')),
+            ],
+            options={
+                'ordering': ['-created_at', '-id'],
+            },
         ),
         migrations.CreateModel(
             name='IdempotencyKey',
@@ -500,6 +644,26 @@ class Migration(migrations.Migration):
                 'ordering': ['seq'],
             },
         ),
+        migrations.AddField(
+            model_name='egressroute',
+            name='workspace',
+            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='egress_routes', to='seedtest.workspace'),
+        ),
+        migrations.CreateModel(
+            name='ControlPlan',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('public_id', seedtest.models.base.PublicIdField(prefix='ctl')),
+                ('enabled', models.BooleanField(default=True)),
+                ('every_hours', models.PositiveSmallIntegerField(default=24, verbose_name='hours between two')),
+                ('next_run_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('last_run_at', models.DateTimeField(editable=False, null=True)),
+                ('last_error', models.TextField(blank=True, editable=False)),
+                ('message', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='control_plans', to='seedtest.outgoingmessage')),
+                ('sending_profile', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='control_plans', to='seedtest.sendingprofile')),
+                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='control_plan', to='seedtest.workspace')),
+            ],
+        ),
         migrations.CreateModel(
             name='ApiKey',
             fields=[
@@ -527,6 +691,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='foldercursor',
             constraint=models.UniqueConstraint(fields=('mailbox', 'name'), name='folder_once'),
+        ),
+        migrations.AddIndex(
+            model_name='verification',
+            index=models.Index(condition=models.Q(('again_at__isnull', False)), fields=['again_at'], name='verification_due'),
         ),
         migrations.AddConstraint(
             model_name='seedlistmember',
@@ -661,6 +829,10 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('lease_epoch__gte', 0)), name='mailbox_epoch'),
         ),
         migrations.AddConstraint(
+            model_name='invitation',
+            constraint=models.CheckConstraint(condition=models.Q(('accepted_at', None), ('revoked_at', None), _connector='OR'), name='invitation_ends_once'),
+        ),
+        migrations.AddConstraint(
             model_name='idempotencykey',
             constraint=models.UniqueConstraint(fields=('workspace', 'key'), name='idempotency_key_once'),
         ),
@@ -671,5 +843,25 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='event',
             constraint=models.UniqueConstraint(fields=('workspace', 'dedupe_key'), name='event_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='egressroute',
+            constraint=models.UniqueConstraint(fields=('workspace', 'name'), name='egress_route_name_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='egressroute',
+            constraint=models.CheckConstraint(condition=models.Q(('proxy_port__gte', 1), ('proxy_port__lte', 65535)), name='egress_route_port'),
+        ),
+        migrations.AddConstraint(
+            model_name='egressroute',
+            constraint=models.CheckConstraint(condition=models.Q(('source_address__isnull', False), models.Q(('proxy_host', ''), _negated=True), _connector='OR'), name='egress_route_leads_out'),
+        ),
+        migrations.AddIndex(
+            model_name='controlplan',
+            index=models.Index(fields=['enabled', 'next_run_at'], name='control_plan_due'),
+        ),
+        migrations.AddConstraint(
+            model_name='controlplan',
+            constraint=models.CheckConstraint(condition=models.Q(('every_hours__gte', 1), ('every_hours__lte', 336)), name='control_plan_hours'),
         ),
     ]

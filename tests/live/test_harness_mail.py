@@ -87,9 +87,7 @@ def test_a_wrong_password_is_refused(dovecot):
 
 def test_a_strange_authority_does_not_vouch_for_the_certificate(dovecot):
     with pytest.raises(ssl.SSLCertVerificationError):
-        imaplib.IMAP4_SSL(
-            "localhost", dovecot.imaps_port, ssl_context=ssl.create_default_context(), timeout=10
-        )
+        imaplib.IMAP4_SSL("localhost", dovecot.imaps_port, ssl_context=ssl.create_default_context(), timeout=10)
 
 
 def test_a_message_is_given_out_as_it_was_delivered(dovecot):

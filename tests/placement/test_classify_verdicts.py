@@ -83,9 +83,7 @@ def test_every_role_and_rank_has_a_sentence(role: FolderRole, source: RoleSource
 
 
 def test_a_hostile_name_stays_one_short_readable_line():
-    evidence = classify(
-        folder(FolderRole.JUNK, name="a\r\nb\u202ec" + "x" * 10_000), tab=None, tabs="none"
-    ).evidence
+    evidence = classify(folder(FolderRole.JUNK, name="a\r\nb\u202ec" + "x" * 10_000), tab=None, tabs="none").evidence
     assert evidence.isprintable()
     assert len(evidence) < 200
 

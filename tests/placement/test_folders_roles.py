@@ -25,9 +25,7 @@ def roles(
     category_folders: Sequence[tuple[str, Tab]] = (),
     overrides: Mapping[str, FolderRole] | None = None,
 ) -> dict[str, tuple[FolderRole, RoleSource]]:
-    assigned = assign(
-        folders, junk_names=junk_names, category_folders=category_folders, overrides=overrides or {}
-    )
+    assigned = assign(folders, junk_names=junk_names, category_folders=category_folders, overrides=overrides or {})
     return {folder.name: (folder.role, folder.source) for folder in assigned}
 
 
@@ -82,9 +80,7 @@ def test_what_only_looks_like_junk_is_a_guess():
     assert roles(listed("My spam box"))["My spam box"] == (JUNK, RoleSource.GUESS)
 
 
-@pytest.mark.parametrize(
-    "name", ["Not spam", "Anti-Spam", "spam-reports", "learn_spam", "Newsletter", "Spam/2024"]
-)
+@pytest.mark.parametrize("name", ["Not spam", "Anti-Spam", "spam-reports", "learn_spam", "Newsletter", "Spam/2024"])
 def test_what_says_the_opposite_is_not_even_a_guess(name: str):
     assert roles(listed(name))[name] == (OTHER, RoleSource.NONE)
 
@@ -126,9 +122,7 @@ def test_provider_names_are_decoded_before_they_are_compared():
 
 def test_category_folders_carry_their_tab():
     tree = [("INBOX/Newsletters", Tab.NEWSLETTERS), ("Notification", Tab.UPDATES)]
-    folders = assign(
-        [listed("INBOX"), listed("INBOX/Newsletters"), listed("Notification")], category_folders=tree
-    )
+    folders = assign([listed("INBOX"), listed("INBOX/Newsletters"), listed("Notification")], category_folders=tree)
     assert [(folder.role, folder.tab) for folder in folders] == [
         (INBOX, None),
         (FolderRole.CATEGORY, Tab.NEWSLETTERS),
@@ -137,9 +131,7 @@ def test_category_folders_carry_their_tab():
 
 
 def test_the_operator_is_above_everybody():
-    found = roles(
-        listed("Quarantine"), listed("Junk", "\\junk"), overrides={"quarantine": JUNK, "Junk": OTHER}
-    )
+    found = roles(listed("Quarantine"), listed("Junk", "\\junk"), overrides={"quarantine": JUNK, "Junk": OTHER})
     assert found == {"Quarantine": (JUNK, RoleSource.OPERATOR), "Junk": (OTHER, RoleSource.OPERATOR)}
 
 
@@ -179,8 +171,7 @@ def test_hostile_names_are_survived():
 @settings(max_examples=100, deadline=None)
 def test_any_list_keeps_every_folder_and_at_most_one_inbox(tree: list[tuple[str, set[str]]]):
     given_folders = [
-        ListedFolder(str(number).encode(), name, "/", frozenset(flags))
-        for number, (name, flags) in enumerate(tree)
+        ListedFolder(str(number).encode(), name, "/", frozenset(flags)) for number, (name, flags) in enumerate(tree)
     ]
     folders: list[Folder] = assign(given_folders)
     assert [folder.raw_name for folder in folders] == [one.raw_name for one in given_folders]

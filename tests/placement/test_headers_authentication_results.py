@@ -76,9 +76,7 @@ def test_a_duplicate_under_the_providers_name_further_down_overrides_nothing(bet
 
 
 def test_a_duplicate_right_below_cannot_answer_a_method_again():
-    found = reading(
-        GMAIL + "Authentication-Results: mx.google.com; dkim=pass header.d=bank.example\r\n" + SENDER
-    )
+    found = reading(GMAIL + "Authentication-Results: mx.google.com; dkim=pass header.d=bank.example\r\n" + SENDER)
     assert "bank.example" not in {one.domain for one in found.dkim}
 
 
@@ -115,9 +113,7 @@ def test_a_split_provider_is_read_at_both_ends_but_answers_each_method_once():
 
 
 def test_a_provider_in_the_middle_of_the_block_is_found_there():
-    block = (
-        "To: x@y.example\r\nAuthentication-Results: mx19; spf=pass smtp.mailfrom=shop.example\r\n" + SENDER
-    )
+    block = "To: x@y.example\r\nAuthentication-Results: mx19; spf=pass smtp.mailfrom=shop.example\r\n" + SENDER
     assert reading(block, "mx19", position="mid").spf is not None
 
 
@@ -145,9 +141,7 @@ def test_of_several_without_a_name_only_the_first_counts():
 
 
 def test_a_whole_value_in_encoded_words_is_read():
-    encoded = (
-        "Authentication-Results: =?utf-8?q?spf=3Dpass_smtp=2Emailfrom=3Dshop=2Eexample=3B_dkim=3Dnone?=\r\n"
-    )
+    encoded = "Authentication-Results: =?utf-8?q?spf=3Dpass_smtp=2Emailfrom=3Dshop=2Eexample=3B_dkim=3Dnone?=\r\n"
     found = reading(encoded + SENDER, "")
     assert found.spf is not None and found.spf.domain == "shop.example"
 
@@ -181,8 +175,7 @@ def test_yahoo_glues_its_policy_on_and_ends_with_a_semicolon():
 def test_fastmail_states_policy_and_disposition_as_properties():
     found = reading(
         "Authentication-Results: mx4.fm.example; dmarc=pass policy.published-domain-policy=quarantine\r\n"
-        " policy.applied-disposition=none (p=quarantine,d=none,d.eval=none) header.from=shop.example\r\n"
-        + SENDER,
+        " policy.applied-disposition=none (p=quarantine,d=none,d.eval=none) header.from=shop.example\r\n" + SENDER,
         "mx4.fm.example",
     )
     assert found.dmarc is not None

@@ -82,9 +82,7 @@ def test_a_status_is_found_whatever_the_case_of_inbox():
     assert folder.status.uidnext == 9
 
 
-@pytest.mark.parametrize(
-    "items", [b"(MESSAGES 1)", b"()", b"NIL", b"(UIDNEXT x UIDVALIDITY 1)", b"(UIDNEXT)"]
-)
+@pytest.mark.parametrize("items", [b"(MESSAGES 1)", b"()", b"NIL", b"(UIDNEXT x UIDVALIDITY 1)", b"(UIDNEXT)"])
 def test_a_status_without_its_numbers_is_no_status(items):
     lines = b'* LIST () "/" INBOX\r\n* STATUS INBOX ' + items + b"\r\n%(tag)s OK .\r\n"
     with ScriptedImapServer(answers={"LIST": lines}) as server, opened(server) as mailbox:

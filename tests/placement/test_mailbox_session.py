@@ -120,12 +120,9 @@ def test_messages_outside_the_range_asked_for_are_ignored():
 
 
 def _fetch_of(uid: int, date_text: bytes = b"04-Mar-2026 10:00:00 +0000") -> bytes:
-    return (
-        b'* 1 FETCH (UID %d INTERNALDATE "%b" RFC822.SIZE 9 BODY[HEADER] {2}\r\n\r\n)\r\n%%(tag)s OK .\r\n'
-        % (
-            uid,
-            date_text,
-        )
+    return b'* 1 FETCH (UID %d INTERNALDATE "%b" RFC822.SIZE 9 BODY[HEADER] {2}\r\n\r\n)\r\n%%(tag)s OK .\r\n' % (
+        uid,
+        date_text,
     )
 
 

@@ -104,9 +104,7 @@ def test_a_greeting_that_claims_we_are_logged_in_is_refused(context):
 @pytest.mark.parametrize("host", ["", ".example", "a..example", "x" * 70 + ".example"])
 def test_a_host_name_that_no_certificate_can_have_is_a_failed_connection(context, host):
     with pytest.raises(ConnectFailed, match="no host name"):
-        ImapMailbox.open(
-            Login(host, 993, "ssl", "s", "p"), dial=dial, deadline_seconds=5, ssl_context=context
-        )
+        ImapMailbox.open(Login(host, 993, "ssl", "s", "p"), dial=dial, deadline_seconds=5, ssl_context=context)
 
 
 def test_an_authority_can_be_given_as_text(certificates):
@@ -116,9 +114,7 @@ def test_an_authority_can_be_given_as_text(certificates):
     assert server.verbs()[0] == "LOGIN"
 
 
-@pytest.mark.parametrize(
-    "text", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é"]
-)
+@pytest.mark.parametrize("text", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "é"])
 def test_an_authority_that_cannot_be_read_says_what_to_do(text):
     with pytest.raises(ConnectFailed, match="PEM"):
         shared_ssl_context(ca_pem=text)

@@ -33,9 +33,7 @@ def recognised(body: bytes | str, head: str = "Content-Type: text/html; charset=
 @pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
 def test_every_encoding_of_text_and_html_is_read(content_type: str, encoding: str):
     body = f"{'x' * 70} hello =\r\n {REF}\r\n".encode()
-    coded = {"7bit": bytes, "quoted-printable": quopri.encodestring, "base64": base64.encodebytes}[encoding](
-        body
-    )
+    coded = {"7bit": bytes, "quoted-printable": quopri.encodestring, "base64": base64.encodebytes}[encoding](body)
     found = recognised(coded, f"Content-Type: {content_type}\nContent-Transfer-Encoding: {encoding}\n")
     assert found.match is not None
     assert (found.match.test, found.match.kind) == (1, MatchKind.BODY_LINE)
@@ -90,9 +88,7 @@ def multipart(*parts: str) -> tuple[str, str]:
 
 
 def test_a_part_of_a_multipart_is_read():
-    assert recognised(
-        *multipart("Content-Type: text/plain\r\n\r\nhi", f"Content-Type: text/html\r\n\r\n{REF}")
-    ).match
+    assert recognised(*multipart("Content-Type: text/plain\r\n\r\nhi", f"Content-Type: text/html\r\n\r\n{REF}")).match
 
 
 @pytest.mark.parametrize(
@@ -108,9 +104,7 @@ def test_an_attached_or_quoted_message_is_somebody_elses(part: str):
     assert recognised(*multipart(part)) == Recognition()
 
 
-@pytest.mark.parametrize(
-    "head", ["In-Reply-To: <1@x.example>\n", "Subject: Re: x\n", "Auto-Submitted: auto-replied\n"]
-)
+@pytest.mark.parametrize("head", ["In-Reply-To: <1@x.example>\n", "Subject: Re: x\n", "Auto-Submitted: auto-replied\n"])
 def test_an_answer_is_not_recognised_by_its_body(head: str):
     assert recognised(REF, head) == Recognition()
 

@@ -36,9 +36,7 @@ def test_our_token_is_kept_from_header_or_address_but_only_in_its_shape():
 
 
 def test_hostile_values_are_cut():
-    found = keys(
-        parsed("Subject: " + "x" * 9000 + "\nFeedback-ID: " + "y" * 9000 + "\n" + "X-Job: 1\n" * 500)
-    )
+    found = keys(parsed("Subject: " + "x" * 9000 + "\nFeedback-ID: " + "y" * 9000 + "\n" + "X-Job: 1\n" * 500))
     assert len(found.subject) == len(found.feedback_id) == 1000
     assert len(found.campaign) == 50
 

@@ -88,9 +88,7 @@ def test_the_unbroken_file_is_read(tmp_path: Path):
     assert providers.load([tmp_path]).get("hill").wrote("MX7.hill.example")
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "field", "words"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN]
-)
+@pytest.mark.parametrize(("old", "new", "field", "words"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
 def test_a_broken_file_is_named_with_its_field(tmp_path: Path, old: str, new: str, field: str, words: str):
     assert old in GOOD
     path = write(tmp_path, GOOD.replace(old, new, 1))

@@ -100,9 +100,7 @@ def test_a_provider_knows_its_own_authentication_results(provider: Provider):
 
 @every([provider for provider in ALL if provider.authserv_ids])
 def test_an_authserv_id_of_somebody_else_is_not_believed(provider: Provider):
-    own = [
-        p.pattern.replace("\\", "") for p in provider.authserv_ids if re.fullmatch(r"[\w\\.-]+", p.pattern)
-    ]
+    own = [p.pattern.replace("\\", "") for p in provider.authserv_ids if re.fullmatch(r"[\w\\.-]+", p.pattern)]
     for host in (*own, "mx1.stranger.example"):
         assert not provider.wrote(f"{host}.stranger.example")
         assert not provider.wrote(f"{host}\n")

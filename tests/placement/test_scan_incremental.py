@@ -247,9 +247,7 @@ def test_no_body_is_fetched_while_no_test_asks_for_bodies():
 
 def test_no_body_is_fetched_of_mail_older_than_every_test():
     old = body_letter(1, arrived=datetime(2025, 1, 1, tzinfo=UTC))
-    rule = MarkerRule(
-        4, MarkerKind.TOKEN, TOKEN, in_body=True, valid_from=datetime(2026, 3, 4, 10, tzinfo=UTC)
-    )
+    rule = MarkerRule(4, MarkerKind.TOKEN, TOKEN, in_body=True, valid_from=datetime(2026, 3, 4, 10, tzinfo=UTC))
     mailbox = FakeMailbox(Box(letters=[old, body_letter(2)]))
     run(mailbox, {"INBOX": Cursor(7, 1)}, rules=[rule])
     assert ("bodies", [(b"INBOX", [2])]) in mailbox.asked

@@ -43,9 +43,7 @@ def _ready(ports: Path, child: subprocess.Popen[bytes]) -> world.World:
     raise AssertionError("the world did not come up within 30 s")
 
 
-def send(
-    running: world.World, message: bytes, *seeds: str, source: str = "127.0.0.1"
-) -> dict[str, tuple[int, bytes]]:
+def send(running: world.World, message: bytes, *seeds: str, source: str = "127.0.0.1") -> dict[str, tuple[int, bytes]]:
     door = (running.smtp_host, running.smtp_port)
     with smtplib.SMTP(*door, local_hostname="mta1.postwing.example", source_address=(source, 0)) as smtp:
         return smtp.sendmail(FROM, list(seeds), message)

@@ -37,9 +37,7 @@ def test_valkey_carries_a_message_and_stops(tmp_path: Path) -> None:
         socket.create_connection(("127.0.0.1", urlsplit(valkey.url).port or 0))
 
 
-def test_folders_carry_a_message_where_there_is_no_wheel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_carry_a_message_where_there_is_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker, "ValkeyServer", None)
 
     folders = broker.start_broker(tmp_path)

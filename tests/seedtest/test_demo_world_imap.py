@@ -26,11 +26,7 @@ ONE_OF_EACH = (
 OTHERS = ONE_OF_EACH[1:]
 TABBED = "elena@northmail.example"
 #: 8-bit bytes, a bare LF, a line beyond 998 and a NUL-free oddity: what a store must not repair.
-ODD = (
-    b"Subject: =?utf-8?q?na=C3=AFve?=\r\nX-Raw: \xff\xfe caf\xc3\xa9\r\n\r\nbare\nline \xe9 "
-    + b"x" * 3000
-    + b"\r\n"
-)
+ODD = b"Subject: =?utf-8?q?na=C3=AFve?=\r\nX-Raw: \xff\xfe caf\xc3\xa9\r\n\r\nbare\nline \xe9 " + b"x" * 3000 + b"\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +107,7 @@ def test_list_status_comes_in_one_answer(running: world.World, email: str) -> No
     assert re.search(rb'\* STATUS "?INBOX"? \(MESSAGES \d+ UIDNEXT \d+ UIDVALIDITY \d+\)', answer)
 
 
-@pytest.mark.parametrize(
-    "email", ["finn@skylook.example", "iris@purplepost.example", "nora@postbote.example"]
-)
+@pytest.mark.parametrize("email", ["finn@skylook.example", "iris@purplepost.example", "nora@postbote.example"])
 def test_a_server_without_list_status_says_bad(running: world.World, email: str) -> None:
     with _client(running, email) as client:
         assert not client.has_capability("LIST-STATUS")

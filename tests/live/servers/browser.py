@@ -107,9 +107,7 @@ class Chromium(Server):
 
     def overflows(self) -> bool:
         """Is the page wider than its window, so that a person must scroll sideways?"""
-        return bool(
-            self.script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        )
+        return bool(self.script("return document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
     def complaints(self) -> list[str]:
         """Errors on the console since the last call: scripts that threw, files that did not load."""

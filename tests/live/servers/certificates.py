@@ -29,9 +29,7 @@ def make_certificates(directory: Path, hosts: Sequence[str]) -> Certificates:
     """An EC P-256 authority and a certificate of it for `hosts` (names or addresses)."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Seed test authority")
-    ca = _unsigned(ca_name, ca_name, ca_key).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
-    )
+    ca = _unsigned(ca_name, ca_name, ca_key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     server = (
         _unsigned(_name(hosts[0]), ca_name, key)
         .add_extension(x509.SubjectAlternativeName([_alternative(host) for host in hosts]), critical=False)
@@ -41,16 +39,12 @@ def make_certificates(directory: Path, hosts: Sequence[str]) -> Certificates:
     files.ca.write_bytes(_pem(ca.sign(ca_key, hashes.SHA256())))
     files.certificate.write_bytes(_pem(server.sign(ca_key, hashes.SHA256())))
     files.key.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return files
 
 
-def _unsigned(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
+def _unsigned(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()

@@ -108,9 +108,7 @@ class Dovecot(Server):
     def logs(self) -> list[Path]:
         return [self.log_path, self.directory / "dovecot.log"]
 
-    def deliver(
-        self, users: str | Sequence[str], message: bytes, *, sender: str = "esp@sender.example"
-    ) -> None:
+    def deliver(self, users: str | Sequence[str], message: bytes, *, sender: str = "esp@sender.example") -> None:
         """Over LMTP, byte for byte; returns when every recipient has it, raises lmtp.Refused otherwise."""
         recipients = [users] if isinstance(users, str) else list(users)
         addresses = [user if "@" in user else f"{user}@seed.example" for user in recipients]
