@@ -39,4 +39,6 @@ def postgres_options() -> dict[str, object]:
     options: dict[str, object] = {"connect_timeout": 5}
     if size:
         options["pool"] = {"min_size": 0, "max_size": size, "timeout": 60}
-    return {"CONN_MAX_AGE": 0, "OPTIONS": options}
+    # A pool keeps connections that a restarted database or a firewall has forgotten: without the check each of them
+    # costs somebody a 503, and a poll its whole look, at COMMIT.
+    return {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}
