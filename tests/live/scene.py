@@ -77,6 +77,7 @@ def heal(service: Service, usual: Sequence[str] = ("web", "poll", "work", "beat"
         service.processes.pop(name).__exit__()
     for name in usual:
         service.processes[name].revive()
+    until(service.processes["web"]._answers, "the web service does not answer")
 
 
 def is_dead(process: Process) -> bool:
