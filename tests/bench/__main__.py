@@ -1,7 +1,7 @@
 """`make bench`: what looking into mailboxes costs, beside the ways other people do it, on a real Dovecot.
 
-BENCH_MAILBOXES (200,1000), BENCH_RUNS (3), BENCH_RTT (0,50 ms), BENCH_THREADS (128), BENCH_PARTS choose less; a short
-run: BENCH_MAILBOXES=40 BENCH_RUNS=1 BENCH_THREADS=16.
+BENCH_MAILBOXES (200,1000), BENCH_RUNS (3), BENCH_RTT (0,50 ms), BENCH_THREADS (128) choose less; a short run:
+BENCH_MAILBOXES=40 BENCH_RUNS=1 BENCH_THREADS=16.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import service, sessions
-from tests.bench.printing import Table, say
+from tests.bench import sessions
+from tests.bench.printing import say
 from tests.bench.runs import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,17 +44,10 @@ def _without_imapflow() -> str:
     return f"npm could not install it: {done.stderr.strip()[-200:]}" if done.returncode else ""
 
 
-PARTS: dict[str, Callable[[Settings], list[Table]]] = {
-    "sessions": sessions.measure,
-    "service": service.measure,
-}
-
-
 def main() -> int:
     settings = Settings.from_environment(os.environ, missing())
     say(settings.heading())
-    wanted = os.environ.get("BENCH_PARTS", ",".join(PARTS)).split(",")
-    goals = [goal for part in wanted for table in PARTS[part](settings) for goal in table.goals]
+    goals = [goal for table in sessions.measure(settings) for goal in table.goals]
     say("\nGoals")
     for goal in goals:
         say(goal.line())
