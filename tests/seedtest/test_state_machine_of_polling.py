@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from placement.errors import Disconnected
 from placement.vocabulary import FolderRole, FullCheck, ScanResult, Sighting
 from seedtest import models
-from seedtest.models import claims
+from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.seedtests import ENDED_STATUSES, OPEN_STATUSES
 from seedtest.services import closing, intake, polling, publishing, recording, waking
@@ -146,7 +146,8 @@ class Polling(RuleBasedStateMachine):
         models.Mailbox.objects.filter(pk=mailbox.pk).update(next_poll_at=now)
         mailbox.refresh_from_db()
         for claim in claims.claim([mailbox.pk], now, owner="worker", lease=LEASE, suspect=mailbox.is_suspect):
-            self.workers.append(Worker(Look(claim=claim, started_at=now)))
+            waits = looks.deadlines_of([mailbox.pk]).get(mailbox.pk, ())
+            self.workers.append(Worker(Look(claim=claim, started_at=now, deadlines=waits)))
 
     def look(self, pick: int, flag: bool) -> None:
         """The scan: it sees what stands there now, and was planned from what stood in the tables at its claim."""
@@ -155,7 +156,7 @@ class Polling(RuleBasedStateMachine):
 
     def _scan(self, worker: Worker, *, complete: bool) -> None:
         server = next(one for one in self.servers if one.seed.mailbox_id == worker.look.claim.mailbox_id)
-        due = polling._full_check_since(server.seed.mailbox, worker.look.started_at, is_new=False)
+        due = polling._full_check_since(worker.look, is_new=False)
         watched = [one for one in server.letters if due or one.place.folder != UNWATCHED]
         check = FullCheck(complete=complete, folders=4) if due else None
         worker.seen = scans.scanned(*watched, full_check=check)
