@@ -26,6 +26,10 @@ from seedtest.services import (
 
 logger = logging.getLogger(__name__)
 
+#: Seconds. A worker compares this with its own clock: one that is an hour ahead would throw away every hint that it
+#: takes from the queue. An old hint costs an UPDATE that finds nothing, so it may well be old.
+HINT_LIVES = 2 * 3600
+
 
 @shared_task(name="seedtest.tasks.poll")
 def poll(ids: list[int], suspect: bool = False) -> None:
@@ -54,7 +58,7 @@ def _publish_poll(ids: list[int], suspect: bool) -> None:
 def _publish(task: object, args: list[object], **options: object) -> None:
     """A hint that cannot be sent is lost without harm: the row stays due and is offered again."""
     try:
-        task.apply_async(args=args, expires=60, **options)  # type: ignore[attr-defined]
+        task.apply_async(args=args, expires=HINT_LIVES, **options)  # type: ignore[attr-defined]
     except (OperationalError, OSError) as error:
         logger.warning("the broker took no message, trying again with the next tick: %s", error)
 
