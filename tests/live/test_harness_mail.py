@@ -121,6 +121,7 @@ def test_one_delivery_reaches_many_users(dovecot):
 
 def test_the_wire_log_holds_what_clients_said_after_login(dovecot):
     dovecot.record_wire("su-wire")
+    dovecot.forget_wire("su-wire")
     with over_tls(dovecot, "su-wire") as client:
         client.select("INBOX", readonly=True)
         client.noop()
@@ -195,6 +196,7 @@ def test_the_corpus_is_delivered_byte_for_byte(dovecot, corpus: Path):
     """A few odd ones; the poll of hundreds is a test of its own."""
     odd = sorted((corpus / "mikel-mail").rglob("*.eml"))[:5]
     assert odd, "the corpus has no such messages any more"
+    dovecot.empty("su-corpus")
     for path in odd:
         dovecot.deliver("su-corpus", path.read_bytes())
     sent = [lmtp.wire_form(path.read_bytes()) for path in odd]

@@ -8,6 +8,7 @@ import os
 import pwd
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,9 @@ MAIL_UID = 5000
 LITERAL_LINE = re.compile(rb"\{(\d+)\+?\}\r?\n\Z")
 WIRE_LINE = re.compile(rb"^\d+\.\d+ ", re.MULTILINE)
 COMMAND = re.compile(rb"^[A-Za-z0-9.]+ (?:UID )?[A-Za-z]+")
+
+#: How long the log of a session that may have ended is waited for.
+WIRE_SECONDS = 2.0
 
 
 def need_dovecot() -> None:
@@ -175,9 +179,16 @@ class Dovecot(Server):
     def wire_log(self, user: str) -> list[bytes]:
         """The command lines of this user's sessions since record_wire or forget_wire, LOGIN not included.
 
-        A session that is still open is included as far as Dovecot has written it."""
-        files = sorted((self.directory / "wire" / user).glob("*.in"))
-        return [line for file in files for line in _commands(file.read_bytes())]
+        Dovecot writes a session's last lines a moment after its client has left, so they are waited for; a session
+        that is still open is included as far as it was written."""
+        give_up = time.monotonic() + WIRE_SECONDS
+        while True:
+            files = sorted((self.directory / "wire" / user).glob("*.in"))
+            sessions = [_commands(file.read_bytes()) for file in files]
+            ended = sessions and all(lines and lines[-1].upper().endswith(b"LOGOUT") for lines in sessions)
+            if ended or time.monotonic() > give_up:
+                return [line for lines in sessions for line in lines]
+            time.sleep(0.01)
 
     def forget_wire(self, *users: str) -> None:
         """Only between sessions: a session that is open keeps writing to the file that is gone."""
