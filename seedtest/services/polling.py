@@ -180,6 +180,11 @@ def _run(job: Job) -> Ended:
         logger.info("mailbox %s: %s", mailbox.pk, error)
         signing_in.doubt(mailbox, error)
         return Ended(job.claim, committed=recording.fail(look, error))
+    except MemoryError:
+        # Let through, it would end Celery's whole worker, on `work` the ticks and the sending with it. The claim stays
+        # lost: that is what makes the mailbox a suspect, and quarantines it at last.
+        logger.error("mailbox %s: there was not enough memory to read it", mailbox.pk)
+        return Ended(job.claim)
     finally:
         release_connection()
 
