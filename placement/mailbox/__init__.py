@@ -6,6 +6,7 @@ from placement.mailbox.connection import Deadline, Dial, Login, Tls, shared_ssl_
 from placement.mailbox.contract import Answer, Fetched, FetchedBody, Mailbox, UidRange
 from placement.mailbox.sasl import Auth
 from placement.mailbox.session import ImapMailbox
+from placement.mailbox.watching import FolderWatch
 
 __all__ = [
     "Answer",
@@ -14,6 +15,7 @@ __all__ = [
     "Dial",
     "Fetched",
     "FetchedBody",
+    "FolderWatch",
     "ImapMailbox",
     "Login",
     "Mailbox",

@@ -241,6 +241,16 @@ class BoundedImap4(imaplib.IMAP4):
         poll.register(self.sock, select.POLLIN | select.POLLHUP)
         return not poll.poll(0)
 
+    def give_away(self) -> tuple[socket.socket, bytes]:
+        """The socket, not blocking any more, and what the reader took from it ahead of its time."""
+        self.sock.setblocking(False)
+        try:
+            early = self._reader.peek(1)
+        except ssl.SSLWantReadError:
+            early = b""
+        self.file.close()
+        return self.sock, early
+
     @property
     def _reader(self) -> io.BufferedReader:
         return cast(io.BufferedReader, self.file)

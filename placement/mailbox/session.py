@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,15 @@ class ImapMailbox:
     def rest(self) -> None:
         """Between two scans no deadline runs; whoever keeps the session decides how long."""
         self._deadline.cancel()
+
+    def hand_over(self) -> tuple[socket.socket, bytes]:
+        """The socket, not blocking any more, and what was read from it ahead. This object is of no more use."""
+        self._broken = True
+        self._deadline.cancel()
+        return self._client.imap.give_away()
+
+    def examine_command(self, raw_name: bytes) -> bytes:
+        return b"EXAMINE " + self._quoted(raw_name)
 
     @property
     def traffic(self) -> Traffic:
@@ -275,7 +285,7 @@ class ImapMailbox:
         visits_asked = [(visit, what) for visit, what in zip(visits, asked, strict=True)]
         if not visits_asked:
             return []
-        commands = [line for visit in visits for line in (self._examine(visit), *visit.commands)]
+        commands = [line for visit in visits for line in (self.examine_command(visit.raw_name), *visit.commands)]
         commands.append(b"UNSELECT" if self.capabilities & {"UNSELECT", "IMAP4REV2"} else b"CLOSE")
         replies = self._run(commands, budget=min(_SMALL + budget, _LARGEST))
         answers, start = [], 0
@@ -284,9 +294,6 @@ class ImapMailbox:
             answers.append(_answer(visit.raw_name, what, replies[start:end], read))
             start = end
         return answers
-
-    def _examine(self, visit: Visit) -> bytes:
-        return b"EXAMINE " + self._quoted(visit.raw_name)
 
     def _quoted(self, raw_name: bytes) -> bytes:
         """A quoted string; bytes that no quoted string may hold go as a literal where one needs no waiting."""

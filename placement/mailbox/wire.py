@@ -100,7 +100,7 @@ class Wire:
     def _response(self) -> Response:
         parts: list[bytes] = []
         line = self._line()
-        while (literal := _literal(line, parts)) is not None:
+        while (literal := literal_in(line, first=not parts)) is not None:
             parts += [line[: literal.start()], self._literal(int(literal[1]))]
             line = self._line()
         parts.append(line.rstrip(b"\r\n"))
@@ -137,9 +137,12 @@ _NOT_IMAP = (
 )
 
 
-def _literal(line: bytes, parts: Sequence[bytes]) -> re.Match[bytes] | None:
-    """Human text may end in {5} too: status lines carry no literal (RFC 9051 section 9, resp-text)."""
-    if not parts and _STATUS.match(line):
+def literal_in(line: bytes, *, first: bool) -> re.Match[bytes] | None:
+    """The size of the literal that follows this line, `first` of its response or not.
+
+    Human text may end in {5} too: status lines carry no literal (RFC 9051 section 9, resp-text).
+    """
+    if first and _STATUS.match(line):
         return None
     return _LITERAL.search(line, max(0, len(line) - 32))
 
