@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Self
 
+from tests.live.servers.undertaker import Undertaker
+
 START_SECONDS = 20.0
 START_TRIES = 3
 LOG_TAIL = 3000
@@ -29,6 +31,7 @@ class Server:
     name: ClassVar[str]
     port_names: ClassVar[tuple[str, ...]] = ("port",)
     running: ClassVar[dict[int, Server]] = {}
+    undertaker: ClassVar[Undertaker] = Undertaker()
 
     def __init__(self) -> None:
         # 0755, because servers that drop root must still reach their files.
@@ -92,6 +95,7 @@ class Server:
                 start_new_session=True,
             )
         Server.running[id(self)] = self
+        Server.undertaker.watch(self.pid, self.directory)
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
@@ -119,6 +123,7 @@ class Server:
         self._signal(signal.SIGKILL)
         self._process.wait()
         wait_until_gone(family)
+        Server.undertaker.forget(self.pid)
         self._process = None
         Server.running.pop(id(self), None)
 
