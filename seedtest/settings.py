@@ -111,6 +111,8 @@ BROKER_URL = env("BROKER_URL", default="redis://127.0.0.1:6379/0")
 #: Folder for the file system transport, where no Redis-compatible server can run (demo only).
 BROKER_FOLDER = env("BROKER_FOLDER", default=str(BASE_DIR / "var" / "broker"))
 POLL_THREADS = env.int("POLL_THREADS", default=16)
+#: Mailboxes that one `manage.py watch` holds IDLE on, two connections each.
+WATCH_MAILBOXES = env.int("WATCH_MAILBOXES", default=1000)
 
 # --- polling and closing
 #: Seconds one IMAP session may last by the wall clock, and how long its lease holds (must be longer).

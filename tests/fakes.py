@@ -439,6 +439,12 @@ class Conversation:
             uids.update(range(int(first), int(last or first) + 1))
         return self.opened.take(uids) if self.opened else []
 
+    def do_idle(self, _: bytes) -> None:
+        self.send(b"+ idling\r\n")
+        self.server.idling.append(self)
+        if self._line().upper() == b"DONE":
+            self.ok()
+
     def do_logout(self, _: bytes) -> None:
         self.hang_up(f"* BYE bye\r\n{self.tag} OK done\r\n".encode())
 
@@ -488,6 +494,7 @@ class ScriptedImapServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self._talks: list[Conversation] = []
+        self.idling: list[Conversation] = []  # whoever has begun to idle, again each time
 
     @property
     def port(self) -> int:

@@ -19,6 +19,9 @@ from seedtest.models.mailboxes import POLLED_STATES, SUSPECT_AFTER
 #: has a process of its own and a loss is this mailbox's doing.
 QUARANTINE_AFTER = SUSPECT_AFTER + 3
 
+#: Connections of one mailbox that is watched (IDLE on the inbox and on junk).
+WATCH_SESSIONS = 2
+
 _STATES = ", ".join(f"'{state.value}'" for state in POLLED_STATES)
 _FREE = f"""state IN ({_STATES}) AND next_poll_at <= %(now)s
     AND (lease_until IS NULL OR lease_until <= %(now)s) AND (backoff_until IS NULL OR backoff_until <= %(now)s)
@@ -127,12 +130,13 @@ def take_login_slot(claim: Claim, now: datetime, *, pace_id: int, ahead: timedel
     at = max(now, _moment(booked))
     if at > now + ahead:
         return None
+    here = "SELECT count(*) FROM seedtest_mailbox WHERE provider = %(provider)s AND host = %(host)s"
     taken = _execute(
-        """UPDATE seedtest_mailbox SET slot_until = %(until)s
-           WHERE id = %(id)s AND lease_epoch = %(epoch)s AND %(sessions)s > (
-               SELECT count(*) FROM seedtest_mailbox
-               WHERE provider = %(provider)s AND host = %(host)s AND slot_until > %(now)s AND id <> %(id)s)
-           RETURNING id""",
+        f"""UPDATE seedtest_mailbox SET slot_until = %(until)s
+            WHERE id = %(id)s AND lease_epoch = %(epoch)s AND %(sessions)s >
+                ({here} AND slot_until > %(now)s AND id <> %(id)s)
+                + {WATCH_SESSIONS} * ({here} AND watch_until > %(now)s)
+            RETURNING id""",
         {
             "id": claim.mailbox_id, "epoch": claim.epoch, "until": until, "now": now,
             "provider": provider, "host": host, "sessions": sessions,

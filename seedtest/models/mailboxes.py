@@ -132,6 +132,9 @@ class Mailbox(models.Model):
     slot_until = models.DateTimeField(null=True, editable=False)  # holds one of its provider's sessions, see claims
     session_owner = models.CharField(max_length=120, blank=True, editable=False)
     session_until = models.DateTimeField(null=True, editable=False)
+    #: Who holds IDLE on it, and how long others believe that; its connections count as sessions, see claims.
+    watch_owner = models.CharField(max_length=120, blank=True, editable=False)
+    watch_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects = MailboxQuerySet.as_manager()

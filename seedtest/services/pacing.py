@@ -56,9 +56,20 @@ def take_turn(mailbox: Mailbox, claim: claims.Claim, *, patience: timedelta = PA
     time.sleep((at - now).total_seconds())
 
 
+def sessions_of(entry: Provider, known: int | None) -> int | None:
+    """Sessions that a provider's host bears, `known` from its pace; None: a server of one's own, nobody counts."""
+    if not _is_paced(entry):
+        return None
+    return _first_pace(entry)["max_sessions"] if known is None else known
+
+
+def _is_paced(entry: Provider) -> bool:
+    return entry.id != providers.GENERIC.id and entry.kind in USUAL
+
+
 def _pace_of(mailbox: Mailbox) -> ProviderPace | None:
     entry = mailbox.catalog_entry
-    if entry.id == providers.GENERIC.id or entry.kind not in USUAL:
+    if not _is_paced(entry):
         return None
     place = {"provider": entry.id, "host": mailbox.host}
     known = ProviderPace.objects.filter(**place).first()

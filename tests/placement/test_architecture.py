@@ -68,7 +68,7 @@ ARROWS = {
     "admin": {"services", "reports", "models", "placement", "pages", "templatetags"},
     "pages": {"services", "reports", "models", "placement"},
     "templatetags": {"reports", "models", "placement"},
-    "management": {"services", "reports", "models", "name_servers", "placement", "demo", "celery"},
+    "management": {"tasks", "services", "reports", "models", "name_servers", "placement", "demo", "celery"},
     "demo": {"services", "models", "reports", "placement", "celery"},
     "system_checks": {"crashing", "models", "placement", "crypto", "netguard", "name_servers"},
 }
