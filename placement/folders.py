@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from placement.folder_names import DRAFTS_NAMES, GUESSES, JUNK_NAMES, NOT_JUNK, SENT_NAMES, TRASH_NAMES
@@ -55,15 +56,23 @@ def assign(
     overrides: Mapping[str, FolderRole] | None = None,
 ) -> list[Folder]:
     """One folder a listed raw name, in the order of the server. `overrides` are the operator's, by full name."""
-    tables = _Tables(
-        overrides={_folded(name): role for name, role in (overrides or {}).items()},
-        categories={_table_name(name): tab for name, tab in category_folders},
-        junk=frozenset(map(_table_name, junk_names)),
-        localised=_LOCALISED,
-    )
+    tables = _tables(tuple((overrides or {}).items()), tuple(category_folders), tuple(junk_names))
     distinct = {one.raw_name: one for one in reversed(listed)}
     folders = [_folder(one, tables) for one in reversed(distinct.values())]
     return _one_inbox(_without_weak_junk(folders))
+
+
+@lru_cache(maxsize=256)
+def _tables(
+    overrides: Iterable[tuple[str, FolderRole]], categories: Iterable[tuple[str, Tab]], junk: Iterable[str]
+) -> _Tables:
+    """Remembered: a provider's are the same for all its mailboxes, look after look."""
+    return _Tables(
+        overrides={_folded(name): role for name, role in overrides},
+        categories={_table_name(name): tab for name, tab in categories},
+        junk=frozenset(map(_table_name, junk)),
+        localised=_LOCALISED,
+    )
 
 
 def junk_visible(folders: Iterable[Folder]) -> bool:

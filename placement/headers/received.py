@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from placement.headers.addresses import bracketed, is_external, is_inner
@@ -80,8 +81,7 @@ def boundary(
 
 def route(headers: Headers, found: Boundary | None = None) -> Route:
     """The chain in the order of travel, with the delays between the stamps."""
-    newest_first = _hops(headers)
-    chain = newest_first[::-1]
+    chain = list(_hops(headers))[::-1]
     top = found.index if found else -1
     legs: list[Leg] = []
     for number, (index, hop) in enumerate(chain):
@@ -126,10 +126,10 @@ def first_hop_at(headers: Headers) -> datetime | None:
     return None
 
 
-def _hops(headers: Headers) -> list[tuple[int, Hop]]:
-    """(index of the field, hop), the newest first, at most MAX_HOPS."""
-    received = [(i, field.unfolded) for i, field in enumerate(headers.fields) if field.name.lower() == "received"]
-    return [(index, parse_hop(text)) for index, text in received[:MAX_HOPS]]
+def _hops(headers: Headers) -> Iterator[tuple[int, Hop]]:
+    """(index of the field, hop), the newest first, at most MAX_HOPS; each is read when it is asked for."""
+    received = ((i, field.unfolded) for i, field in enumerate(headers.fields) if field.name.lower() == "received")
+    return ((index, parse_hop(text)) for index, text in islice(received, MAX_HOPS))
 
 
 def _inside(hop: Hop, name: str, stated: Collection[str], own_hosts: Sequence[str]) -> bool:

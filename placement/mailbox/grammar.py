@@ -7,7 +7,7 @@ raises anything but ProtocolError.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 
 from placement.errors import ProtocolError
@@ -17,6 +17,8 @@ from placement.vocabulary import FolderStatus, ListedFolder
 
 Response = tuple[bytes, ...]
 Token = bytes | list["Token"] | None
+#: What one line of a LIST answer says: a folder, or statuses.
+Line = tuple[ListedFolder | None, Mapping[bytes, FolderStatus]]
 
 HEADER_CAP = 256 * 1024
 #: What a server says when it gives no date that can be read; before every test, so it can match none by time.
@@ -111,26 +113,61 @@ def name_key(raw_name: bytes) -> bytes:
 # --- LIST and STATUS ------------------------------------------------------------------------------------
 
 
+class Listing:
+    """The folders of one session. It hears most lines again, word for word, so each is read once."""
+
+    def __init__(self) -> None:
+        self._responses: tuple[Response, ...] = ()
+        self._lines: dict[Response, Line] = {}
+        self._folders: list[ListedFolder] = []
+
+    def read(self, responses: tuple[Response, ...]) -> list[ListedFolder]:
+        if responses != self._responses:
+            lines = [self._lines.get(one) or _line(one) for one in responses]
+            self._lines = dict(zip(responses, lines, strict=True))
+            self._responses, self._folders = responses, _listed_folders(lines)
+        return list(self._folders)
+
+    @property
+    def unnamed(self) -> int:
+        """Folders of the last answer that cannot be named, so that nobody can look into them."""
+        return unnamed_folders(self._responses, self._folders)
+
+
 def listed_folders(responses: Collection[Response]) -> list[ListedFolder]:
+    return _listed_folders(map(_line, responses))
+
+
+def _line(response: Response) -> Line:
+    if is_data(response, b"LIST"):
+        return _listed(response), {}
+    return None, _status(response) if is_data(response, b"STATUS") else {}
+
+
+def _listed_folders(lines: Iterable[Line]) -> list[ListedFolder]:
     """Every folder that can be named again. A line no grammar allows loses that folder, not the mailbox."""
-    statuses = folder_statuses(responses)
+    statuses: dict[bytes, FolderStatus] = {}
     found: dict[str, ListedFolder] = {}
-    for response in responses:
-        folder = _listed(response, statuses) if is_data(response, b"LIST") else None
+    for folder, told in lines:
+        statuses.update(told)
         # Two raw names may decode to one: arrivals are kept by name, so the first one stands.
         if folder is not None:
             found.setdefault(folder.name, folder)
-    return list(found.values())
+    return [_with_status(folder, statuses.get(name_key(folder.raw_name))) for folder in found.values()]
+
+
+def _with_status(one: ListedFolder, status: FolderStatus | None) -> ListedFolder:
+    return ListedFolder(one.raw_name, one.name, one.delimiter, one.attributes, status) if status else one
 
 
 def unnamed_folders(responses: Collection[Response], listed: Collection[ListedFolder]) -> int:
     """Folders the server listed that `listed` does not name: unreadable lines, and names that fall together."""
     names = {name_key(folder.raw_name) for folder in listed}
-    lines = [_listed(response, {}) for response in responses if is_data(response, b"LIST")]
+    lines = [_listed(response) for response in responses if is_data(response, b"LIST")]
     return sum(folder is None or name_key(folder.raw_name) not in names for folder in lines)
 
 
-def _listed(response: Response, statuses: Mapping[bytes, FolderStatus]) -> ListedFolder | None:
+def _listed(response: Response) -> ListedFolder | None:
     try:
         _, _, attributes, delimiter, raw_name, *_ = tokens(response)
     except (ProtocolError, ValueError):
@@ -143,7 +180,6 @@ def _listed(response: Response, statuses: Mapping[bytes, FolderStatus]) -> Liste
         name=decode_name(raw_name),
         delimiter=decode_name(delimiter) if isinstance(delimiter, bytes) else "",
         attributes=frozenset(_words(attributes)),
-        status=statuses.get(name_key(raw_name)),
     )
 
 

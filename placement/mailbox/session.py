@@ -74,7 +74,7 @@ class ImapMailbox:
         self._deadline = deadline
         self._wire = Wire(client.imap)
         self._broken = False
-        self._heard: tuple[tuple[grammar.Response, ...], list[ListedFolder]] = ((), [])
+        self._listing = grammar.Listing()
         self.capabilities = told_capabilities(client) or self._ask_capabilities()
         if send_id:
             self._run([b'ID ("name" "seedtest")'])
@@ -147,20 +147,14 @@ class ImapMailbox:
         for command in self._list_commands():
             reply = self._run([command])[0]
             if reply.ok:
-                return self._listed(reply.untagged)
+                return self._listing.read(reply.untagged)
         error = refusal(reply.status, reply.text)
         raise FolderUnavailable(_NO_LIST) if isinstance(error, FolderUnavailable) else error
-
-    def _listed(self, untagged: tuple[grammar.Response, ...]) -> list[ListedFolder]:
-        """A kept session mostly hears the same answer again, word for word: that one is read once."""
-        if untagged != self._heard[0]:
-            self._heard = (untagged, grammar.listed_folders(untagged))
-        return list(self._heard[1])
 
     @property
     def unnamed_folders(self) -> int:
         """Folders of the last listing that cannot be named, so that nobody can look into them."""
-        return grammar.unnamed_folders(*self._heard)
+        return self._listing.unnamed
 
     def _list_commands(self) -> Iterable[bytes]:
         offered = self.capabilities

@@ -142,7 +142,7 @@ def literal_in(line: bytes, *, first: bool) -> re.Match[bytes] | None:
 
     Human text may end in {5} too: status lines carry no literal (RFC 9051 section 9, resp-text).
     """
-    if first and _STATUS.match(line):
+    if b"}" not in line[-3:] or (first and _STATUS.match(line)):
         return None
     return _LITERAL.search(line, max(0, len(line) - 32))
 

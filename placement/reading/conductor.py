@@ -21,6 +21,7 @@ from placement.headers.trust import MESSAGE_FIELDS, WHY, Claim, Rule, Trust, cla
 from placement.providers import GENERIC, Position, Provider
 from placement.reading.findings import findings, truncated
 from placement.reading.model import Reading, Reported, Untrusted
+from placement.vocabulary import Authentication
 
 #: Positions for which the boundary says nothing: the provider writes among or below the sender's fields.
 _ANYWHERE = frozenset({Position.BOTTOM.value, Position.MID.value})
@@ -31,13 +32,28 @@ def read(block: bytes, provider: Provider, *, extra_authserv_ids: Iterable[str] 
 
     `extra_authserv_ids` are whole names under which an operator's own server writes Authentication-Results.
     """
-    headers = Headers.parse(block)
-    extra = tuple(name.strip().lower() for name in extra_authserv_ids if name.strip())
+    headers, extra = Headers.parse(block), _plain(extra_authserv_ids)
     found, rule, hosts = claims(headers), _rule(provider, extra), _own_hosts(provider, extra)
     trust, edge = _trust(headers, found, rule, hosts)
     reading = _reading(headers, provider, trust, edge, hosts)
     told = [truncated(MAX_BLOCK, MAX_FIELDS)] if _is_cut(headers) else []
     return replace(reading, findings=(*told, *findings(reading, trust, provider)))
+
+
+def read_authentication(
+    headers: Headers, provider: Provider, *, extra_authserv_ids: Iterable[str] = ()
+) -> Authentication:
+    """`read(…).authentication` alone, at a tenth of its cost: what is kept of every message, matched or not."""
+    found = claims(headers)
+    if not found:
+        return Authentication()
+    extra = _plain(extra_authserv_ids)
+    trust, _ = _trust(headers, found, _rule(provider, extra), _own_hosts(provider, extra))
+    return authentication(headers, trust)
+
+
+def _plain(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.strip().lower() for name in names if name.strip())
 
 
 def _is_cut(headers: Headers) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from placement.classify import classify
 from placement.marker import keys, message_key
 from placement.providers import Provider
-from placement.reading import read
+from placement.reading import read_authentication
 from placement.scan.matching import Recognised
 from placement.scan.tabs import TabAnswers, place_of
 from placement.vocabulary import KeptBody, Place, Sighting
@@ -42,7 +42,7 @@ def _sighting(
         ),
         keys=keys(one.headers),
         verdict=classify(one.found.folder, tab=tabs.of(place), tabs=provider.tabs),
-        authentication=read(message.header_block, provider, extra_authserv_ids=authserv_ids).authentication,
+        authentication=read_authentication(one.headers, provider, extra_authserv_ids=authserv_ids),
         match=one.recognition.match,
         rivals=one.recognition.rivals,
         body=bodies.get(place),

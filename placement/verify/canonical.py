@@ -60,5 +60,5 @@ _SIGNATURE_VALUE: Final = re.compile(rb"((?:^|;)[ \t\r\n]*+b[ \t\r\n]*+=)[^;]*+"
 def unsigned(field: Field, method: str) -> bytes:
     """A signature field as it was signed: b= empty, no line end (RFC 6376 3.7)."""
     name, colon, value = field.raw.partition(b":")
-    emptied = Field(field.name, name + colon + _SIGNATURE_VALUE.sub(rb"\1", value, count=1), "")
+    emptied = Field(field.name, name + colon + _SIGNATURE_VALUE.sub(rb"\1", value, count=1), b"")
     return header(emptied, method).removesuffix(_CRLF)

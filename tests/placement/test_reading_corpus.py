@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from placement import providers
+from placement.headers import Headers
 from placement.headers.answers import Answer
 from placement.providers import GENERIC
-from placement.reading import Reading, read
-from tests.placement.corpus_readings import SETS, kept, manifest, readings, summary
+from placement.reading import Reading, read, read_authentication
+from tests.placement.corpus_readings import SETS, kept, manifest, readings, received, summary
 
 pytestmark = pytest.mark.corpus
 
@@ -25,6 +26,15 @@ def test_each_message_is_read_as_expected(name: str, corpus: Path):
     assert found.keys() == expected.keys()
     differing = {sha: (expected[sha], found[sha]) for sha in found if found[sha] != expected[sha]}
     assert differing == {}
+
+
+def test_what_is_kept_of_every_message_is_what_a_whole_reading_says(corpus: Path):
+    spoke = 0
+    for label, provider, names, block in received(corpus):
+        kept_of_it = read_authentication(Headers.parse(block), provider, extra_authserv_ids=names)
+        assert kept_of_it == read(block, provider, extra_authserv_ids=names).authentication, label
+        spoke += bool(kept_of_it.trusted)
+    assert spoke > 10
 
 
 def test_no_forged_header_is_believed_and_each_is_shown_with_its_reason(corpus: Path):
