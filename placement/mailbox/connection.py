@@ -25,6 +25,7 @@ import imapclient
 from placement.errors import ConnectFailed, DeadlineExceeded, LoginRefused, MailboxError, ProtocolError
 from placement.mailbox.faults import FOREIGN, Moment, printable, said, translate, without_secrets
 from placement.mailbox.sasl import AUTH_METHODS, Auth
+from placement.mailbox.secrecy import Secrets
 from placement.mailbox.wire import MAX_LINE, MAX_LITERAL
 
 #: Opens a TCP connection. It raises OSError or a PlacementError, nothing else.
@@ -184,7 +185,7 @@ class Border:
     """Everything foreign that is raised inside becomes a MailboxError without a secret in it."""
 
     def __init__(self, login: Login, deadline: Deadline) -> None:
-        self._login = login
+        self.secrets = Secrets(login.secret)
         self._deadline = deadline
 
     @contextlib.contextmanager
@@ -194,14 +195,14 @@ class Border:
         except MailboxError as fault:
             raise self._ours(fault) from None
         except FOREIGN as fault:
-            raise self._ours(translate(fault, moment)) from None
+            raise self._ours(translate(fault, moment, self.secrets)) from None
         if self._deadline.expired:
             raise said(DeadlineExceeded, "")
 
     def _ours(self, error: MailboxError) -> MailboxError:
         if self._deadline.expired:
             return said(DeadlineExceeded, "")
-        return without_secrets(error, (self._login.secret,))
+        return without_secrets(error, self.secrets)
 
 
 class BoundedImap4(imaplib.IMAP4):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import imaplib
 import re
 import ssl
-from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +21,7 @@ from placement.errors import (
     ProtocolError,
     Throttled,
 )
+from placement.mailbox.secrecy import NO_SECRETS, Secrets
 from placement.vocabulary import LoginProblem
 
 #: What the libraries raise by design. TypeError, LookupError and AttributeError belong to them too: imaplib
@@ -166,10 +166,10 @@ def refusal(status: str, words: str) -> MailboxError:
     return read_words(words, Moment.SESSION, FolderUnavailable)
 
 
-def translate(fault: BaseException, moment: Moment) -> MailboxError:
-    """A foreign exception as ours."""
+def translate(fault: BaseException, moment: Moment, secrets: Secrets = NO_SECRETS) -> MailboxError:
+    """A foreign exception as ours, without `secrets`."""
     original = _original(fault)
-    words = _words(original)
+    words = secrets.out_of(_words(original))
     match original:
         case ssl.SSLCertVerificationError():
             return ConnectFailed(
@@ -236,12 +236,7 @@ def printable(words: str) -> str:
     return clean[:_WORDS].rstrip(". ")
 
 
-def without_secrets(error: MailboxError, secrets: Collection[str]) -> MailboxError:
-    """A hostile or chatty server may quote the login back to us."""
-    text = str(error)
-    for secret in secrets:
-        if secret and secret in text:
-            text = text.replace(secret, "[secret]")
-    if text != str(error):
-        error.args = (text,)
+def without_secrets(error: MailboxError, secrets: Secrets) -> MailboxError:
+    """A net below those who quote: they take secrets out of a server's words before they cut them."""
+    error.args = (secrets.out_of(str(error)),)
     return error

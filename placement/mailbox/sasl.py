@@ -11,6 +11,7 @@ import imapclient
 
 from placement.errors import LoginRefused, MailboxError
 from placement.mailbox.faults import FOREIGN, Moment, said, translate
+from placement.mailbox.secrecy import Secrets
 from placement.vocabulary import LoginProblem
 
 
@@ -59,30 +60,30 @@ def _password(client: imapclient.IMAPClient, imap: imaplib.IMAP4, user: str, sec
 
 def _xoauth2(client: imapclient.IMAPClient, imap: imaplib.IMAP4, user: str, secret: str) -> None:
     """The complaint is answered by an empty line, else the server waits for ever for the rest."""
-    _bearer(client, "XOAUTH2", Bearer(f"user={user}\1auth=Bearer {secret}\1\1", ""))
+    _bearer(client, "XOAUTH2", Bearer(f"user={user}\1auth=Bearer {secret}\1\1", ""), Secrets(secret))
 
 
 def _oauthbearer(client: imapclient.IMAPClient, imap: imaplib.IMAP4, user: str, secret: str) -> None:
     """RFC 7628 3.1; a complaint is answered by one ^A (3.2.3)."""
     name = user.replace("=", "=3D").replace(",", "=2C")
-    _bearer(client, "OAUTHBEARER", Bearer(f"n,a={name},\1auth=Bearer {secret}\1\1", "\1"))
+    _bearer(client, "OAUTHBEARER", Bearer(f"n,a={name},\1auth=Bearer {secret}\1\1", "\1"), Secrets(secret))
 
 
-def _bearer(client: imapclient.IMAPClient, mechanism: str, exchange: Bearer) -> None:
+def _bearer(client: imapclient.IMAPClient, mechanism: str, exchange: Bearer, secrets: Secrets) -> None:
     try:
         client.sasl_login(mechanism, exchange)
     except FOREIGN as fault:
-        error = translate(fault, Moment.LOGIN)
+        error = translate(fault, Moment.LOGIN, secrets)
         # A server that cannot check tokens now, or a lost line, is not made worse by what was said before it.
         if isinstance(error, LoginRefused) and exchange.complaint:
-            raise _refused_token(exchange.complaint, error) from None
+            raise _refused_token(exchange.complaint, error, secrets) from None
         raise error from None
 
 
-def _refused_token(complaint: bytes, plain: MailboxError) -> MailboxError:
+def _refused_token(complaint: bytes, plain: MailboxError, secrets: Secrets) -> MailboxError:
     told = _told(complaint)
     words = ", ".join(f"{name} {told[name]}" for name in _SHOWN if told.get(name))
-    error = said(LoginRefused, words) if words else plain
+    error = said(LoginRefused, secrets.out_of(words)) if words else plain
     error.problem = STATUSES.get(told.get("status", ""), LoginProblem.TOKEN_REFUSED)
     return error
 

@@ -72,7 +72,7 @@ class ImapMailbox:
         self._client = client
         self._border = border
         self._deadline = deadline
-        self._wire = Wire(client.imap)
+        self._wire = Wire(client.imap, border.secrets)
         self._broken = False
         self._listing = grammar.Listing()
         self.capabilities = told_capabilities(client) or self._ask_capabilities()

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from placement.errors import Disconnected, ProtocolError
-from placement.mailbox.faults import bye
+from placement.mailbox.faults import bye, printable
 from placement.mailbox.grammar import Response
+from placement.mailbox.secrecy import NO_SECRETS, Secrets
 from placement.vocabulary import Traffic
 
 MAX_LINE = 1_000_000
@@ -47,8 +48,9 @@ class Reply:
 class Wire:
     """Runs commands on a stream and counts what they cost."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, secrets: Secrets = NO_SECRETS) -> None:
         self._stream = stream
+        self._secrets = secrets
         self._tag = 0
         self._bytes = 0
         self._budget = 0
@@ -89,13 +91,28 @@ class Wire:
             response = self._response()
             first = response[0]
             if first.startswith(tag + b" "):
-                return _tagged(first, untagged)
+                return self._tagged(first, untagged)
             if first[:6].upper() in (b"* BYE ", b"* BYE"):
-                raise bye(_text(first[6:]))
+                raise bye(self._text(first[6:]))
             if first.startswith(b"* "):
                 untagged.append(response)
             elif not first.startswith(b"+"):
-                raise ProtocolError(_NOT_IMAP.format(line=first[:60]))
+                raise self._not_imap(first)
+
+    def _tagged(self, line: bytes, untagged: list[Response]) -> Reply:
+        _, _, rest = line.partition(b" ")
+        status, _, text = rest.partition(b" ")
+        word = status.strip().decode("ascii", "replace").upper()
+        if word not in ("OK", "NO", "BAD"):
+            raise self._not_imap(line)
+        return Reply(word, self._text(text), tuple(untagged))
+
+    def _text(self, raw: bytes) -> str:
+        """Human text. A server may quote the login in it, so the secret goes here, where nothing is cut yet."""
+        return self._secrets.out_of(raw.decode("utf-8", "replace").strip())
+
+    def _not_imap(self, line: bytes) -> ProtocolError:
+        return ProtocolError(_NOT_IMAP.format(line=printable(self._text(line))[:60]))
 
     def _response(self) -> Response:
         parts: list[bytes] = []
@@ -133,7 +150,7 @@ _TOO_MUCH = (
 )
 _CLOSED = "The server closed the connection in mid-session. Nothing is lost: the mailbox is read again later."
 _NOT_IMAP = (
-    "The server answered {line!r}, which is not IMAP. Nothing of this session is kept; check host and port if it stays."
+    "The server answered “{line}”, which is not IMAP. Nothing of this session is kept; check host and port if it stays."
 )
 
 
@@ -157,16 +174,3 @@ def _batches(commands: Sequence[bytes]) -> list[list[bytes]]:
         batches[-1].append(command)
         room -= len(command) + 16
     return batches
-
-
-def _tagged(line: bytes, untagged: list[Response]) -> Reply:
-    _, _, rest = line.partition(b" ")
-    status, _, text = rest.partition(b" ")
-    word = _text(status).upper()
-    if word not in ("OK", "NO", "BAD"):
-        raise ProtocolError(_NOT_IMAP.format(line=line[:60]))
-    return Reply(word, _text(text), tuple(untagged))
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").strip()

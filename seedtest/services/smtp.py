@@ -24,6 +24,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, Self
 
+from placement.mailbox.secrecy import Secrets
 from seedtest import netguard
 from seedtest.models.mailboxes import Tls
 from seedtest.services.smtp_client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Account, Client, Dial, tls_context
@@ -32,6 +33,7 @@ from seedtest.services.smtp_client import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Acco
 #: minutes): filters that scan the content use some of them.
 ANSWER_TIMEOUT = 60.0
 _MAX_REPLY_TEXT = 1000
+_MAX_CAUSE = 300
 #: Replies that are about our login at whatever point they come (RFC 4954 section 6).
 _OURS = frozenset((530, 534, 535, 538))
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -90,6 +92,7 @@ class Session:
 
     def __init__(self, account: Account, *, seconds: float, dial: Dial = netguard.dial) -> None:
         self._account = account
+        self._secrets = Secrets(account.password)
         self._client = Client(account, dial, min(CONNECT_TIMEOUT, seconds))
         self._end = time.monotonic() + seconds
         self._watchdog = threading.Timer(seconds, self._shut)
@@ -242,8 +245,8 @@ class Session:
             reply = self._reply(self._client.getreply())
         except (OSError, smtplib.SMTPException) as error:
             self._usable = False
-            words = f"The connection ended after the message was sent and before the server answered ({_why(error)})."
-            raise AnswerLost(self._stage, words) from error
+            words = "The connection ended after the message was sent and before the server answered"
+            raise AnswerLost(self._stage, f"{words} ({self._cause(error)}).") from error
         if reply.code // 100 not in (2, 4, 5):
             self._usable = False
             raise AnswerLost(self._stage, f"The server's answer to the message makes no sense: {reply}", reply)
@@ -259,11 +262,8 @@ class Session:
         return Reply(answer[0], self._without_secrets(text)[:_MAX_REPLY_TEXT])
 
     def _without_secrets(self, text: str) -> str:
-        """A server that answers "bad password hunter2" must not write it into a row."""
-        user, password = self._account.username, self._account.password
-        for secret in (password, _b64(password), _b64(f"\0{user}\0{password}")) if password else ():
-            text = text.replace(secret, "••••••")
-        return text
+        """A server that answers "bad password hunter2" must not write it into a row. Cut only what comes out of it."""
+        return self._secrets.out_of(text)
 
     def _expect_ours(self, reply: Reply, code: int) -> None:
         if reply.code != code:
@@ -308,7 +308,7 @@ class Session:
             raise SessionLost(self._stage, words) from error
 
     def _cause(self, error: Exception) -> str:
-        return "the session took too long" if self._expired else self._without_secrets(_why(error))
+        return "the session took too long" if self._expired else self._without_secrets(_why(error))[:_MAX_CAUSE]
 
 
 _CA_HINT = "Check the host name; for a server with a private CA put its certificate into the sending profile."
@@ -335,7 +335,7 @@ _LOST_AT = {
 def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it did not answer in time"
-    return _CONTROLS.sub(" ", str(error)).strip()[:300] or type(error).__name__
+    return _CONTROLS.sub(" ", str(error)).strip() or type(error).__name__
 
 
 def _is_loopback(sock: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from placement.errors import LoginRefused, LoginUnavailable, PlacementError
 from placement.mailbox.faults import printable
+from placement.mailbox.secrecy import Secrets
 from placement.vocabulary import LoginProblem
 
 
@@ -62,10 +63,7 @@ def refused(
 ) -> PlacementError:
     """The error for an answer without a token. What is not known to be final is tried again later."""
     error, description = str(answer.get("error", "")), str(answer.get("error_description", ""))
-    text = ": ".join(filter(None, (error, description)))
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "[secret]")
-    words = printable(text)
+    words = printable(Secrets(*secrets).out_of(": ".join(filter(None, (error, description)))))
     problem = _problem(error, description)
     if problem is None:
         return service_down(name, words, retry_after=retry_after)
