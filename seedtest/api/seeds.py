@@ -86,7 +86,9 @@ class SeedExport(Resource):
 
     def _seed_list(self, request: Request) -> SeedList | None:
         wanted = request.query_params.get("seed_list")
-        found = SeedList.objects.filter(workspace=self.workspace, public_id=wanted).first() if wanted else None
-        if wanted and found is None:
+        if wanted is None:
+            return None
+        found = SeedList.objects.filter(workspace=self.workspace, public_id=wanted).first()
+        if found is None:
             raise invalid([("?seed_list", "unknown_id", "There is no seed list with this id in this workspace.")])
         return found

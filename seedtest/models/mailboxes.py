@@ -56,6 +56,8 @@ POLLED_STATES = (MailboxState.NEW, MailboxState.HEALTHY, MailboxState.DEGRADED, 
 FULL = 0.90
 #: Lost claims after which a mailbox is polled on the `poll-suspect` queue only.
 SUSPECT_AFTER = 2
+#: Failed looks in a row after which a mailbox is called unreachable.
+UNREACHABLE_AFTER = 3
 
 
 class MailboxQuerySet(models.QuerySet["Mailbox"]):
@@ -172,17 +174,27 @@ class MailboxType(models.TextChoices):
     BUSINESS = "business", "Business"
 
 
-_DEAD = (MailboxState.DISABLED, MailboxState.QUARANTINED)
+_SHUT = (MailboxState.DISABLED, MailboxState.QUARANTINED, MailboxState.NEEDS_SIGN_IN)
 
 
 class SeedAccountQuerySet(models.QuerySet["SeedAccount"]):
     def usable(self) -> SeedAccountQuerySet:
-        """Enabled seeds that can be looked into, and are not excluded by their health."""
-        return self.switched_on().exclude(mailbox__state__in=_DEAD).exclude(health__excluded=True)
+        """Enabled seeds that can be looked into, and are not excluded by their health.
+
+        The state of the mailbox is asked beside its health, which is judged only some time later.
+        """
+        return self.switched_on().exclude(mailbox__state__in=_SHUT).exclude(health__excluded=True)
 
     def exportable(self) -> SeedAccountQuerySet:
-        """Where a campaign may be sent: one bounce at a full mailbox may suppress the seed at the ESP for good."""
-        return self.usable().exclude(health__full=True)
+        """Where a campaign may be sent: read at least once, reachable, and with room.
+
+        One bounce may suppress the seed at the ESP for good.
+        """
+        failures = F("mailbox__fail_count") + F("mailbox__auth_fail_count")
+        lost = Q(mailbox__state=MailboxState.DEGRADED, failures__gte=UNREACHABLE_AFTER)
+        full = Q(health__full=True) | Q(mailbox__quota_used__gte=FULL)
+        read = self.usable().exclude(mailbox__last_good_poll_at=None)
+        return read.alias(failures=failures).exclude(lost).exclude(full)
 
     def switched_on(self) -> SeedAccountQuerySet:
         return self.filter(enabled=True, mailbox__purpose=Purpose.SEED)

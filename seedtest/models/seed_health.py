@@ -40,6 +40,7 @@ class HealthProblem(models.TextChoices):
     ODD_FOLDERS = "odd_folders"
     DISAGREES = "disagrees"
     NOT_ON_LIST = "not_on_list"
+    NOT_READ = "not_read"
 
 
 class SeedHealth(models.Model):

@@ -104,6 +104,10 @@ _WORDS: Final[Mapping[str, tuple[Weight, str, str, str]]] = {
         Weight.NOTE, "Not on your list, or suppressed", "The last campaigns passed it over; its siblings got them.",
         "Upload the address to your ESP again, and look for it under suppressions.",
     ),
+    _P.NOT_READ: (
+        Weight.NOTE, "It was never read", "Nobody knows whether it works, so exports leave it out.",
+        "Check the connection. The first good look lets it in.",
+    ),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from placement.vocabulary import Reason
-from seedtest.models.mailboxes import FULL, MailboxState
+from seedtest.models.mailboxes import FULL, UNREACHABLE_AFTER, MailboxState
 from seedtest.models.seed_health import HealthProblem, HealthState
 from seedtest.reports.seed_words import Weight, weight_of
 
@@ -17,8 +17,6 @@ NEARLY_FULL = 0.70
 TESTS_A_DAY = 20
 #: A web login is asked for when so much of the provider's limit has passed.
 WEB_LOGIN_SHARE = 0.8
-#: Looks that must have failed in a row: a service that was off for a week has not tried anything.
-TRIES = 3
 #: Agreement is a warning below this share, of at least so many tests.
 AGREES, AGREEMENT_TESTS = 0.5, 5
 
@@ -102,7 +100,7 @@ def _sign_in(facts: Facts, asked: Question) -> str | None:
 def _no_good_poll(facts: Facts, asked: Question) -> str | None:
     """Only where looks were made and failed: silence of our own proves nothing against the mailbox."""
     last = facts.last_good_poll_at or facts.known_since
-    tried = facts.last_failed_poll_at is not None and facts.failures >= TRIES
+    tried = facts.last_failed_poll_at is not None and facts.failures >= UNREACHABLE_AFTER
     if last is None or not tried or asked.now - last < asked.quarantine_after:
         return None
     return f"Not read since {last:%Y-%m-%d %H:%M} UTC, {facts.failures} looks failed."
@@ -113,7 +111,7 @@ def _crashes(facts: Facts, asked: Question) -> str | None:
 
 
 def _unreachable(facts: Facts, asked: Question) -> str | None:
-    tried = facts.failures >= TRIES and facts.mailbox_state == MailboxState.DEGRADED
+    tried = facts.failures >= UNREACHABLE_AFTER and facts.mailbox_state == MailboxState.DEGRADED
     return f"{facts.failures} looks in a row failed." if tried else None
 
 

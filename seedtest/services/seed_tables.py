@@ -171,9 +171,14 @@ def export_csv(source: SeedList | Workspace, *, now: datetime) -> str:
     stamp = f"{named} {now:%Y-%m-%d}"
     writer.writerow(["email", "provider", "mailbox_type", "region", _cell(stamp)])
     for account in exported_accounts(source):
-        row = (account.mailbox.address, account.mailbox.provider, account.mailbox_type, account.region)
-        writer.writerow([_cell(value) for value in row])
+        told = (account.mailbox.provider, account.mailbox_type, account.region)
+        writer.writerow([_address(account.mailbox.address), *(_cell(value) for value in told)])
     return out.getvalue()
+
+
+def _address(address: str) -> str:
+    """As it is: an ESP sends to what it reads. -anna@ and +anna@ are no formulas; only = or | could make one."""
+    return _cell(address) if address.startswith("=") or "|" in address else address
 
 
 def _cell(value: str) -> str:

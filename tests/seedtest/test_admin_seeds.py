@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from seedtest import models
+from seedtest.models.clock import db_now
 
 PASSWORD = "hunter2-very-secret"
 
@@ -143,7 +144,8 @@ def test_a_certificate_that_is_none_is_refused(owner, cast, make_seed):
 
 
 def test_a_list_is_ticked_together_and_copied_with_its_version(owner, cast, make_seed):
-    seeds = [make_seed(cast.workspace, address=f"{name}@gmail.example") for name in ("anna", "ben")]
+    read = {"last_good_poll_at": db_now()}
+    seeds = [make_seed(cast.workspace, address=f"{name}@gmail.example", **read) for name in ("anna", "ben")]
     owner.post(reverse("admin:seedtest_seedlist_add"), {"name": "Main", "accounts": [seed.pk for seed in seeds]})
     seed_list = cast.workspace.seed_lists.get()
     assert (seed_list.version, seed_list.members.count()) == (2, 2)

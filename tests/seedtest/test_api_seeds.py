@@ -57,6 +57,12 @@ def test_the_export_of_a_list_names_its_version(ours, seeds, cast):
     assert "Core v7" in answer.content.decode().splitlines()[0]
 
 
+def test_an_empty_list_is_refused_and_does_not_export_all_seeds(ours, seeds):
+    answer = ours.get("/seeds/export.csv?seed_list=")
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "?seed_list"
+
+
 def test_no_answer_holds_a_secret(ours, seeds):
     for path in ("/seeds", "/seeds/export.csv"):
         assert "mailbox password" not in ours.get(path).content.decode()

@@ -95,6 +95,14 @@ def test_an_excluded_seed_is_in_no_new_test_and_the_report_says_which_and_why(se
     assert left_out.masked_address in finding.evidence[0] and seed.mailbox.address not in str(finding)
 
 
+def test_a_seed_that_waits_for_its_first_sign_in_is_left_out_before_it_is_judged(seed, cast, make_seed):
+    waiting = make_seed(cast.workspace, "outlook_com", state="needs_sign_in", state_problem="not_signed_in")
+    test = intake.open_test(cast.workspace, NewTest(name="Spring"), now=db_now())
+    assert [one.seed_account for one in test.results.all()] == [seed]
+    (left_out,) = test.left_out
+    assert (left_out["seed"], left_out["problem"]) == (waiting.public_id, "sign_in")
+
+
 def test_a_workspace_whose_seeds_are_all_excluded_opens_no_test(seed, cast):
     watch(seed, state="needs_sign_in")
     with pytest.raises(IntakeError, match="No usable seed"):

@@ -86,9 +86,12 @@ def test_a_seed_of_another_workspace_cannot_be_put_on_a_list(cast, make_seed):
     assert not seed_list.members.exists()
 
 
-def test_an_export_leaves_out_what_is_switched_off(cast, make_seed):
+def test_an_export_leaves_out_what_is_switched_off(cast, make_seed, now):
     seed_list = SeedList.objects.create(workspace=cast.workspace, name="Main")
-    kept, off, dead = (make_seed(cast.workspace, address=f"{name}@gmail.example") for name in ("kept", "off", "dead"))
+    kept, off, dead = (
+        make_seed(cast.workspace, address=f"{name}@gmail.example", last_good_poll_at=now)
+        for name in ("kept", "off", "dead")
+    )
     seeding.set_members(seed_list, [kept, off, dead])
     SeedAccount.objects.filter(pk=off.pk).update(enabled=False)
     Mailbox.objects.filter(pk=dead.mailbox_id).update(state="quarantined")
@@ -97,7 +100,28 @@ def test_an_export_leaves_out_what_is_switched_off(cast, make_seed):
 
 def test_the_csv_names_list_version_and_day_and_holds_no_formula(cast, make_seed, now):
     seed_list = SeedList.objects.create(workspace=cast.workspace, name="Main", version=6)
-    seeding.set_members(seed_list, [make_seed(cast.workspace, address="+cmd@gmail.example")])
+    address = "=cmd@gmail.example"
+    seeding.set_members(seed_list, [make_seed(cast.workspace, address=address, last_good_poll_at=now)])
     header, row, *_ = seed_tables.export_csv(seed_list, now=now).splitlines()
     assert header == f"email,provider,mailbox_type,region,Main v7 {now:%Y-%m-%d}"
-    assert row.startswith("'+cmd@gmail.example,gmail")
+    assert row.startswith("'=cmd@gmail.example,gmail")
+
+
+@pytest.mark.parametrize("address", ["-anna@gmail.example", "+anna@gmail.example"])
+def test_an_address_is_exported_as_the_esp_must_send_to_it(cast, make_seed, address, now):
+    make_seed(cast.workspace, address=address, last_good_poll_at=now)
+    assert seed_tables.export_csv(cast.workspace, now=now).splitlines()[1].startswith(f"{address},gmail")
+
+
+@pytest.mark.parametrize(
+    "ill",
+    [
+        {"state": "new", "last_good_poll_at": None},
+        {"state": "needs_sign_in"},
+        {"state": "degraded", "fail_count": 3},
+        {"state": "healthy", "quota_used": 0.9},
+    ],
+)
+def test_a_seed_that_may_bounce_is_in_no_export_even_before_it_is_judged(cast, make_seed, ill, now):
+    make_seed(cast.workspace, **({"last_good_poll_at": now} | ill))
+    assert seed_tables.exported_accounts(cast.workspace) == []
