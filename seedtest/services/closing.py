@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from placement.vocabulary import Placement, Reason
 from seedtest import crashing
@@ -17,6 +17,7 @@ from seedtest.services import publishing
 #: How long after its deadline a seed that we cannot look into is still tried before it is called unknown.
 GRACE = timedelta(minutes=15)
 WAITING = Placement.WAITING.value
+_UNCHECKED = Q(deadline_at=None) | Q(full_check_started_at=None) | Q(full_check_started_at__lt=F("deadline_at"))
 
 
 def allowance(provider_minutes: float) -> timedelta:
@@ -53,9 +54,28 @@ def refresh_deadlines(test: SeedTest, now: datetime) -> None:
 
 
 def close_due(now: datetime, *, limit: int = 200) -> int:
-    """The tick: move every open test on that can be moved. Returns how many changed."""
-    ids = SeedTest.objects.open().exclude(status=Status.SENDING).order_by("id").values_list("id", flat=True)
-    return sum(close_one(test_id, now) for test_id in ids[:limit])
+    """The tick: move those open tests on that can be moved. Returns how many changed."""
+    return sum(close_one(test_id, now) for test_id in _movable(now)[:limit])
+
+
+def _movable(now: datetime) -> list[int]:
+    """Whom `close_one` moves on, and nobody else: a test that it leaves as it is would stand before the others."""
+    to_close = SeedTest.objects.open().exclude(status=Status.SENDING)
+    waiting = SeedResult.objects.filter(test=OuterRef("pk"), placement=WAITING)
+    confirmed = SeedResult.objects.filter(test=OuterRef("pk"), dispatch=Dispatch.CONFIRMED)
+    silent = Q(first_arrival_at=None) & ~Exists(confirmed)
+    movable = to_close.filter(
+        ~Exists(waiting)
+        | Exists(waiting.filter(_hopeless(now)))
+        | silent & (Q(start_by__lte=now) | ~Exists(waiting.filter(_UNCHECKED)))
+    )
+    return sorted({*movable.values_list("id", flat=True), *_quiet(to_close, now)})
+
+
+def _quiet(tests: QuerySet[SeedTest], now: datetime) -> list[int]:
+    receiving = tests.filter(status=Status.RECEIVING, last_arrival_at__lte=now)
+    rows = receiving.values_list("id", "last_arrival_at", "settle_seconds")
+    return [test_id for test_id, last, settle in rows if last and last + timedelta(seconds=settle) <= now]
 
 
 def close_one(test_id: int, now: datetime) -> bool:
@@ -74,12 +94,13 @@ def close_one(test_id: int, now: datetime) -> bool:
 
 def give_up_on_unreachable(test: SeedTest, now: datetime) -> None:
     """Seeds that nobody could look into until `grace` after the deadline: unknown, with the mailbox's reason."""
-    overdue = test.results.filter(placement=WAITING, deadline_at__lte=now - grace()).select_related("mailbox")
-    for result in overdue:
+    for result in test.results.filter(_hopeless(now), placement=WAITING).select_related("mailbox"):
         decide_unknown(result, reason_of(result.mailbox), detail_of(result), now)
+
+
+def _hopeless(now: datetime) -> Q:
     stopped = Q(mailbox__state__in=(MailboxState.QUARANTINED, MailboxState.DISABLED))
-    for result in test.results.filter(stopped, placement=WAITING).select_related("mailbox"):
-        decide_unknown(result, reason_of(result.mailbox), detail_of(result), now)
+    return stopped | Q(deadline_at__lte=now - grace())
 
 
 def reason_of(mailbox: Mailbox) -> Reason:
@@ -110,8 +131,7 @@ def nothing_arrived(test: SeedTest, now: datetime) -> bool:
     if not waiting.exists():
         decided = test.results.exclude(placement=Placement.NOT_SENT.value)
         return not decided.exclude(placement=Placement.UNKNOWN.value).exists()
-    unchecked = Q(deadline_at=None) | Q(full_check_started_at=None) | Q(full_check_started_at__lt=F("deadline_at"))
-    return now >= test.start_by or not waiting.filter(unchecked).exists()
+    return now >= test.start_by or not waiting.filter(_UNCHECKED).exists()
 
 
 def end_inconclusive(test: SeedTest, now: datetime) -> bool:

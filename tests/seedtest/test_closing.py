@@ -163,3 +163,28 @@ def test_a_version_rises_with_every_visible_change(test, seeds):
 def test_a_cancelled_test_is_left_alone(test):
     models.SeedTest.objects.filter(pk=test.pk).update(status="cancelled")
     assert close(test, test.start_by + timedelta(days=1)).status == "cancelled"
+
+
+def test_two_hundred_tests_that_wait_keep_no_newer_one_from_moving_on(cast, seeds, make_test):
+    now = db_now()
+    for _ in range(201):
+        make_test(cast.workspace, seeds[:1])
+    done, quiet, late = (make_test(cast.workspace, seeds[:1]) for _ in range(3))
+    done.results.update(placement="inbox")
+    models.SeedTest.objects.filter(pk=done.pk).update(first_arrival_at=now)
+    an_hour_ago = now - timedelta(hours=1)
+    models.SeedTest.objects.filter(pk=quiet.pk).update(
+        status="receiving", first_arrival_at=an_hour_ago, last_arrival_at=an_hour_ago
+    )
+    models.SeedTest.objects.filter(pk=late.pk).update(start_by=an_hour_ago)
+    assert closing.close_due(now) == 3
+    found = [models.SeedTest.objects.get(pk=one.pk).status for one in (done, quiet, late)]
+    assert found == ["complete", "settled", "inconclusive"]
+
+
+def test_what_cannot_be_moved_is_not_even_locked(cast, seeds, make_test, django_assert_num_queries):
+    for _ in range(5):
+        make_test(cast.workspace, seeds)
+    now = db_now()
+    with django_assert_num_queries(2):
+        assert closing.close_due(now) == 0
