@@ -13,6 +13,9 @@ from seedtest.services import pacing
 
 #: Connections an account must bear: ours, a poll's, one that is kept for the next poll, and a person's own.
 ENOUGH_CONNECTIONS = WATCH_SESSIONS + 3
+#: Of the sessions a provider's host bears, watches take at most one in so many: workers may keep half for their polls,
+#: and the rest is for logins.
+SHARE = 3
 
 Host = tuple[str, str]
 
@@ -26,7 +29,7 @@ def allowed(entry: Provider) -> bool:
 
 
 def choose(candidates: Iterable[Candidate], *, me: str, most: int) -> list[Candidate]:
-    """At most `most`, and at one provider's host at most half of the sessions it bears; those we hold first."""
+    """At most `most`, and at one provider's host at most a third of the sessions it bears; those we hold first."""
     found = [one for one in candidates if allowed(providers.get(one.provider))]
     others = [one for one in found if one.owner not in ("", me)]
     taken: Counter[Host] = Counter((one.provider, one.host) for one in others)
@@ -42,4 +45,4 @@ def choose(candidates: Iterable[Candidate], *, me: str, most: int) -> list[Candi
 
 def _most_at(one: Candidate) -> float:
     sessions = pacing.sessions_of(providers.get(one.provider), one.max_sessions)
-    return float("inf") if sessions is None else sessions // 2 // WATCH_SESSIONS
+    return float("inf") if sessions is None else sessions // SHARE // WATCH_SESSIONS
