@@ -1,7 +1,7 @@
 """`make bench`: what looking into mailboxes costs, beside the ways other people do it, on a real Dovecot.
 
-BENCH_MAILBOXES (200,1000), BENCH_RUNS (3), BENCH_RTT (0,50 ms), BENCH_THREADS (128) choose less; a short run:
-BENCH_MAILBOXES=40 BENCH_RUNS=1 BENCH_THREADS=16.
+BENCH_MAILBOXES (200,1000), BENCH_RUNS (3), BENCH_RTT (0,50 ms), BENCH_THREADS (128), BENCH_WIDE (400) and BENCH_PARTS
+choose less; a short run: BENCH_MAILBOXES=40 BENCH_RUNS=1 BENCH_THREADS=16. The output is kept in var/bench/<time>.txt.
 """
 
 from __future__ import annotations
@@ -10,10 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench import sessions
-from tests.bench.printing import say
+from tests.bench.machine import Others
+from tests.bench.printing import BROKEN, GOALS, keep_in, say
 from tests.bench.runs import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,14 +49,26 @@ def _without_imapflow() -> str:
 
 
 def main() -> int:
+    keep_in(ROOT / "var" / "bench" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.txt")
     settings = Settings.from_environment(os.environ, missing())
     say(settings.heading())
-    goals = [goal for table in sessions.measure(settings) for goal in table.goals]
-    say("\nGoals")
-    for goal in goals:
-        say(goal.line())
-    say(f"\nLoad average at the end: {os.getloadavg()[0]:.1f}")
-    return 0
+    with Others() as others, closing_words(others):
+        sessions.measure(settings)
+    return 1 if BROKEN else 0
+
+
+@contextmanager
+def closing_words(others: Others) -> Iterator[None]:
+    """Said at the end, also of a run that is ended before it."""
+    try:
+        yield
+    finally:
+        say("\nGoals")
+        for goal in GOALS:
+            say(goal.line())
+        for broken in BROKEN:
+            say(f"  BROKE  {broken}: see above")
+        say(f"\nLoad average at the end: {os.getloadavg()[0]:.1f}; {others.line()}")
 
 
 if __name__ == "__main__":

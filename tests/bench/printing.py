@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+_papers: list[TextIO] = [sys.stdout]
+#: Of the tables that were shown, in order; and the parts that broke.
+GOALS: list[Goal] = []
+BROKEN: list[str] = []
+
+
+def keep_in(path: Path) -> None:
+    """From now on everything that is said is written there as well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _papers.append(path.open("a", encoding="utf-8"))
 
 
 def say(line: str) -> None:
-    print(line, flush=True)
+    for paper in _papers:
+        print(line, file=paper, flush=True)
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """What breaks in it is said, and the run goes on with the next: its figures are not lost."""
+    try:
+        yield
+    except Exception:
+        BROKEN.append(name)
+        say(f"\n({name} broke off)\n{traceback.format_exc()}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +66,9 @@ class Goal:
     def line(self) -> str:
         limit, sign = (self.at_least, "≥") if self.at_most is None else (self.at_most, "≤")
         met = self.reached >= limit if self.at_most is None else self.reached <= limit
+        off = self.reached / limit - 1 if limit else 0.0
         verdict = "met   " if met else "MISSED"
-        share = self.reached / limit if limit else 0.0
-        return f"  {verdict} {self.words}: {self.reached:.4g} (goal {sign} {limit:g}, {share:.2f} of it)"
+        return f"  {verdict} {self.words}: {self.reached:.4g} (goal {sign} {limit:g}: {off:+.0%})"
 
 
 @dataclass
@@ -64,4 +91,5 @@ class Table:
                 for at, (cell, width) in enumerate(zip(line, widths, strict=False))
             ]
             say("  " + "  ".join(cells).rstrip())
+        GOALS.extend(self.goals)
         return self

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from placement.marker import mint
-from tests.bench.printing import Goal, Table, say
+from tests.bench.printing import Goal, Table, part, say
 from tests.bench.runs import Passed, Settings, passes
 from tests.bench.world import KEPT, ONE_LOGIN_A_PROCESS, Contender, Relay, World
 from tests.live.servers.dovecot import Dovecot
@@ -16,16 +16,32 @@ METHODS = ("imaplib", "imap-tools", "imapflow", "ours cold", "ours warm", "floor
 #: Contenders that take seconds a mailbox are measured on fewer of them.
 SLOW = ("imaplib", "imap-tools", "imapflow")
 SCRIPT = "imaplib"
+DEFAULT_COLUMNS = ("1 test", "at once", "new mail", "mailboxes/s", "client CPU ms")
+#: By contender, how many at once, and whether there was new mail.
+Rates = dict[tuple[str, int, bool], Passed]
 
 
-def measure(settings: Settings) -> list[Table]:
+def measure(settings: Settings) -> None:
+    if {"wire", "sequential", "at_once"} & set(settings.parts):
+        _with_kept_processes(settings)
+    if "default" in settings.parts:
+        with part("at once, Dovecot's default"):
+            _by_default(settings)
+
+
+def _with_kept_processes(settings: Settings) -> None:
     users = [f"su-b{number:04}" for number in range(max(settings.mailboxes))]
-    with Dovecot(extra=KEPT) as dovecot:
+    with part("a server with mailboxes"), Dovecot(extra=KEPT) as dovecot:
         world = World(dovecot, users)
-        tables = [_wire(world, settings)]
-        tables += [_one_by_one(world, settings, rtt) for rtt in settings.rtts]
-        tables += [_at_once(world, settings, rtt, count) for rtt in settings.rtts for count in settings.mailboxes]
-    return [*tables, _by_default(settings)]
+        if "wire" in settings.parts:
+            with part("on the wire"):
+                _wire(world, settings)
+        for rtt in settings.rtts if "sequential" in settings.parts else ():
+            with part(f"sequential, {rtt} ms"):
+                _one_by_one(world, settings, rtt)
+        for rtt, count in itertools.product(settings.rtts, settings.mailboxes) if "at_once" in settings.parts else ():
+            with part(f"at once, {rtt} ms, {count} mailboxes"):
+                _at_once(world, settings, rtt, count)
 
 
 def _methods(settings: Settings) -> Iterator[str]:
@@ -46,7 +62,7 @@ def _door(world: World, rtt: int) -> Iterator[int]:
         yield relay.port
 
 
-def _wire(world: World, settings: Settings) -> Table:
+def _wire(world: World, settings: Settings) -> None:
     """Counted in plain text on one mailbox: exact, so once."""
     columns = ("in plain text, one mailbox", "tests", "new mail", "logins", "commands", "writes", "kB")
     table = Table("On the wire", columns)
@@ -70,7 +86,7 @@ def _wire(world: World, settings: Settings) -> Table:
         Goal("10 tests ÷ 1 test: commands", ten["commands"] / one["commands"], at_most=1.05),
         Goal("10 tests ÷ 1 test: bytes", ten["bytes"] / one["bytes"], at_most=1.05),
     ]
-    return table.show()
+    table.show()
 
 
 def _counted(world: World, method: str, tests: int, new: bool) -> dict[str, int]:
@@ -89,7 +105,7 @@ def _counted(world: World, method: str, tests: int, new: bool) -> dict[str, int]
         return counted
 
 
-def _one_by_one(world: World, settings: Settings, rtt: int) -> Table:
+def _one_by_one(world: World, settings: Settings, rtt: int) -> None:
     columns = ("one after another, 1 new mail", "tests", "ms a mailbox", "× script", "client CPU ms")
     table = Table(f"Sequential, {rtt} ms", columns)
     seen: dict[tuple[str, int], Passed] = {}
@@ -99,14 +115,14 @@ def _one_by_one(world: World, settings: Settings, rtt: int) -> Table:
                 users = world.users[: _sample(method, tests, rtt)]
                 one = seen[method, tests] = passes(
                     world, method, port, users, settings, tests=tests, warm_up=method not in SLOW
-                )
+                )[True]
                 ratio = seen[SCRIPT, tests].ms.median / one.ms.median
                 table.add(method, str(tests), one.ms.text(), f"{ratio:.1f}", one.cpu_ms.text(2))
     if rtt == 50:
         table.goals += _sequential_goals(
             lambda name, tests: seen[SCRIPT, tests].ms.median / seen[name, tests].ms.median
         )
-    return table.show()
+    table.show()
 
 
 def _sequential_goals(ratio: Callable[[str, int], float]) -> list[Goal]:
@@ -118,63 +134,74 @@ def _sequential_goals(ratio: Callable[[str, int], float]) -> list[Goal]:
 
 
 def _sample(method: str, tests: int, rtt: int) -> int:
-    if method not in SLOW:
-        return 20
-    return 1 if rtt and tests > 1 else 5
+    if method in SLOW:
+        return 1 if rtt and tests > 1 else 5
+    return 10 if rtt and method.endswith("cold") else 20
 
 
-def _at_once(world: World, settings: Settings, rtt: int, count: int) -> Table:
-    columns = (
-        f"{settings.threads} threads, 1 test",
-        "new mail",
-        "mailboxes/s",
-        "× script",
-        "client CPU ms",
-        "kB a session",
-    )
+def _at_once(world: World, settings: Settings, rtt: int, count: int) -> None:
+    columns = ("1 test", "at once", "new mail", "mailboxes/s", "× script", "client CPU ms", "kB a session")
     table = Table(f"At once, {rtt} ms, {count} mailboxes", columns)
     users = world.users[:count]
-    seen: dict[tuple[str, bool], Passed] = {}
+    seen: Rates = {}
     with _door(world, rtt) as port:
-        for method in _methods(settings):
-            for new in (True, False) if method in ("ours warm", "floor warm", "ours cold") else (True,):
-                # The others take tens of seconds over a thousand mailboxes; a rate needs fewer.
-                some = users[: 2 * settings.threads] if method in SLOW else users
-                one = seen[method, new] = passes(
-                    world, method, port, some, settings, new=new, concurrency=settings.threads
-                )  # fmt: skip
-                ratio = one.per_second.median / seen[SCRIPT, True].per_second.median
+        for method, threads, news in _crowds(settings, count):
+            # The others take tens of seconds over a thousand mailboxes; a rate needs fewer.
+            some = users[: 2 * threads] if method in SLOW else users
+            found = passes(
+                world, method, port, some, settings, news=news, concurrency=threads, warm_up=method not in SLOW
+            )
+            for new, one in found.items():
+                seen[method, threads, new] = one
+                ratio = one.per_second.median / seen[SCRIPT, settings.threads, True].per_second.median
                 kept = f"{one.session_kb:.0f}" if method.endswith("warm") else ""
-                table.add(method, "1" if new else "0", one.per_second.text(0), f"{ratio:.1f}", one.cpu_ms.text(2), kept)
+                new_mail = "1" if new else "0"
+                speed = (one.per_second.text(0), f"{ratio:.1f}", one.cpu_ms.text(2), kept)
+                table.add(method, str(threads), new_mail, *speed)
     if rtt == 50 and count == max(settings.mailboxes):
-        table.goals += _at_once_goals(seen, settings.threads)
-    return table.show()
+        table.goals += _at_once_goals(seen, settings.threads, settings.wide)
+    table.show()
 
 
-def _at_once_goals(seen: dict[tuple[str, bool], Passed], threads: int) -> list[Goal]:
-    def rate(name: str, new: bool = True) -> float:
-        return seen[name, new].per_second.median
+def _crowds(settings: Settings, count: int) -> Iterator[tuple[str, int, tuple[bool, ...]]]:
+    """(contender, how many mailboxes at once, with new mail and without)."""
+    for method in _methods(settings):
+        both = method.endswith("warm") or method == "ours cold"
+        yield method, settings.threads, (True, False) if both else (True,)
+    if settings.threads < settings.wide <= count:
+        for method in ("ours warm", "floor warm"):
+            yield method, settings.wide, (True, False)
 
-    at = f"50 ms, {threads} threads"
-    return [
+
+def _at_once_goals(seen: Rates, threads: int, wide: int) -> list[Goal]:
+    def rate(name: str, new: bool = True, at_once: int = threads) -> float:
+        return seen[name, at_once, new].per_second.median
+
+    at = f"50 ms, {threads} at once"
+    goals = [
         Goal(f"{at}: cold × the script", rate("ours cold") / rate(SCRIPT), at_least=3),
         Goal(f"{at}: warm × the script", rate("ours warm") / rate(SCRIPT), at_least=15),
-        Goal(f"{at}: warm mailboxes a second, 1 new mail", rate("ours warm"), at_least=1000),
-        Goal(f"{at}: warm mailboxes a second, unchanged", rate("ours warm", False), at_least=2400),
         Goal(f"{at}: cold mailboxes a second (service_count = 0)", rate("ours cold"), at_least=150),
     ]
+    for at_once in (threads, wide):
+        if ("ours warm", at_once, True) in seen:
+            at = f"50 ms, {at_once} at once: warm mailboxes a second"
+            goals.append(Goal(f"{at}, 1 new mail", rate("ours warm", True, at_once), at_least=1000))
+            goals.append(Goal(f"{at}, unchanged", rate("ours warm", False, at_once), at_least=2400))
+    return goals
 
 
-def _by_default(settings: Settings) -> Table:
+def _by_default(settings: Settings) -> None:
     count = min(settings.mailboxes)
     users = [f"su-d{number:04}" for number in range(count)]
+    table = Table(f"At once, 50 ms, {count} mailboxes, Dovecot's default (a process a login)", DEFAULT_COLUMNS)
     with Dovecot(extra=ONE_LOGIN_A_PROCESS) as dovecot:
         world = World(dovecot, users)
         with _door(world, 50) as port:
-            one = passes(world, "ours cold", port, users, replace(settings), concurrency=settings.threads)
-    table = Table(
-        f"At once, 50 ms, {count} mailboxes, Dovecot's default (a process a login)", ("1 test", "mailboxes/s")
+            found = passes(world, "ours cold", port, users, settings, news=(True, False), concurrency=settings.threads)
+    for new, one in found.items():
+        table.add("ours cold", str(settings.threads), "1" if new else "0", one.per_second.text(0), one.cpu_ms.text(2))
+    table.goals.append(
+        Goal("50 ms: cold mailboxes a second (Dovecot's default)", found[True].per_second.median, at_least=90)
     )
-    table.add("ours cold", one.per_second.text(0))
-    table.goals.append(Goal("50 ms: cold mailboxes a second (Dovecot's default)", one.per_second.median, at_least=90))
-    return table.show()
+    table.show()

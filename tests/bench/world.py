@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 #: Mails that stand in the mailboxes before anything is measured.
 OLD = {"": 100, ".Junk": 20, ".Promotions": 0}
 FOLDERS = ("INBOX", "Junk", "Promotions")
+#: Of one LMTP dialogue.
+RECIPIENTS = 50
 #: The same Dovecot for all; imap processes are kept, and there may be one for every kept session.
 KEPT = """
 default_process_limit = 2400
@@ -38,11 +41,22 @@ service auth {
 service stats {
   client_limit = 9000
 }
+service lmtp {
+  process_min_avail = 2
+}
 """
 #: As Dovecot comes: one imap process a login.
 ONE_LOGIN_A_PROCESS = KEPT.replace("service_count = 0", "service_count = 1")
 
 _number = itertools.count(1)
+
+
+#: What the receiver says of the sender, as every large provider writes it.
+RESULTS = (
+    "Authentication-Results: mx.seed.example;\r\n\tdkim=pass header.d=brand.example header.s=s1;\r\n"
+    "\tspf=pass (domain of bounce@brand.example designates 203.0.113.5 as permitted sender)\r\n"
+    "\t smtp.mailfrom=bounce@brand.example; dmarc=pass (p=REJECT) header.from=brand.example\r\n"
+)
 
 
 def message(token: str) -> bytes:
@@ -51,8 +65,8 @@ def message(token: str) -> bytes:
         "Received: from mx{0}.relay.example (mx{0}.relay.example [192.0.2.{0}])\r\n"
         "\tby in{0}.seed.example with ESMTPS id {1};\r\n\tSun, 22 Nov 2026 09:00:{0:02} +0000\r\n"
     )
-    lines = [hop.format(number, "a" * 40) for number in range(10, 22)]
-    lines += [f"X-Filler-{number}: {'x' * 70}\r\n\t{'y' * 70}\r\n" for number in range(34)]
+    lines = [RESULTS, *(hop.format(number, "a" * 40) for number in range(10, 22))]
+    lines += [f"X-Filler-{number}: {'x' * 70}\r\n\t{'y' * 70}\r\n" for number in range(32)]
     lines += [
         "From: Brand <news@brand.example>\r\n",
         "Subject: Offers of the week\r\n",
@@ -64,44 +78,56 @@ def message(token: str) -> bytes:
 
 
 class World:
-    """`users` exist and are filled; `drop` puts a message into mailboxes as a delivery would."""
+    """`users` exist and are filled; `drop` delivers to them."""
 
     def __init__(self, dovecot: Dovecot, users: Sequence[str]) -> None:
         self.dovecot = dovecot
         self.users = list(users)
         self._mail = dovecot.directory / "mail"
-        self._old = self._mail / "old.eml"
-        self._write(self._old, message(""))
+        pattern = self._fill("su-pattern")
         for user in users:
-            self._fill(user)
+            self._copy(pattern, self._mail / user)
 
-    def _fill(self, user: str) -> None:
+    def _fill(self, user: str) -> Path:
+        """One mailbox as it stands after years: its old mail, and the server's indexes of it."""
         home = self._mail / user
+        old = message("")
         for name, count in OLD.items():
             folder = home / "Maildir" / name
             for part in ("cur", "new", "tmp"):
                 (folder / part).mkdir(parents=True, exist_ok=True)
-            size = self._old.stat().st_size
             for number in range(count):
-                os.link(self._old, folder / "cur" / f"{number}.old.example,S={size},W={size}:2,S")
-        if os.geteuid() == 0:
-            for path in (home, *home.rglob("*")):
-                if path.is_dir():
-                    os.chown(path, MAIL_UID, MAIL_UID)
+                size = len(old)
+                (folder / "cur" / f"{number}.old.example,S={size},W={size}:2,S").write_bytes(old)
+        for path in (home, *home.rglob("*")):
+            _give_away(path)
+        for folder_name in FOLDERS:
+            self.dovecot.header_blocks(user, folder_name)
+        return home
+
+    def _copy(self, pattern: Path, home: Path) -> None:
+        """The mails as links, the indexes as files of its own: a thousand mailboxes in seconds."""
+        for folder, _, names in os.walk(pattern):
+            target = home / Path(folder).relative_to(pattern)
+            target.mkdir()
+            _give_away(target)
+            for name in names:
+                if target.name == "cur":
+                    os.link(Path(folder) / name, target / name)
+                else:
+                    _give_away(Path(shutil.copyfile(Path(folder) / name, target / name)))
 
     def drop(self, users: Sequence[str], token: str) -> None:
-        """A new message in each INBOX, placed where a delivery agent places it."""
-        source = self._mail / "new.eml"
-        self._write(source, message(token))
-        number, size = next(_number), source.stat().st_size
-        for user in users:
-            os.link(source, self._mail / user / "Maildir" / "new" / f"{time.time_ns()}.{number},S={size},W={size}")
-        source.unlink()
+        """A new message in each INBOX, delivered by LMTP; nothing of this is measured."""
+        parts = [users[start : start + RECIPIENTS] for start in range(0, len(users), RECIPIENTS)]
+        text = message(token)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(lambda some: self.dovecot.deliver(some, text), parts))
 
-    def _write(self, path: Path, raw: bytes) -> None:
-        path.write_bytes(raw)
-        if os.geteuid() == 0:
-            os.chown(path, MAIL_UID, MAIL_UID)
+
+def _give_away(path: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(path, MAIL_UID, MAIL_UID)
 
 
 class Program:
