@@ -2,10 +2,11 @@
 # make test                                      everything, with real servers where they can be had
 # make lint                                      ruff and mypy alone
 # make fuzz [SECONDS=3600]                       hostile bytes against the engine's readers, a minute unless told
+# make chaos SEED=7 [SECONDS=60]                 a storm of kills and freezes, and what the tables say afterwards (docs/faults.md)
 # make bench                                     what looking into mailboxes costs, beside other ways (docs/benchmarks.md)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench fuzz
+.PHONY: help venv demo test lint bench fuzz chaos
 .NOTPARALLEL:
 
 BIN := .venv/bin
@@ -52,6 +53,10 @@ SECONDS ?= 60
 fuzz: .venv/.installed-dev
 	@$(BIN)/python -m tests.placement.fuzz $(SECONDS)
 
+SEED ?= 1
+chaos: .venv/.installed-dev
+	@$(BIN)/python -m tests.live.chaos --seed $(SEED) --seconds $(SECONDS)
+
 # Every part runs, also after one that failed; the exit status says whether all of them passed.
 test: .venv/.installed-dev
 	@status=0; \
@@ -62,6 +67,7 @@ test: .venv/.installed-dev
 	part 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz; \
 	part 'The service: tests/seedtest' $(BIN)/pytest tests/seedtest; \
 	part 'Real servers: tests/live' $(BIN)/pytest tests/live; \
+	part 'Chaos: three storms of a minute' $(MAKE) --no-print-directory chaos SEED='1 2 3'; \
 	exit $$status
 
 .venv/.installed-bench: .venv/.installed-dev tests/bench/requirements.txt

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
+from django.db import connection
 
+from tests.live import oracle
 from tests.live.servers.browser import Chromium
 from tests.live.servers.dovecot import Dovecot, need_dovecot
 from tests.live.servers.postfix import Postfix
@@ -48,6 +50,23 @@ def _servers_are_up() -> None:
     """A test that kills a server and then fails takes no other test down with it."""
     for server in SHARED:
         server.revive()
+
+
+class OwnTables:
+    """The database of the test itself."""
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+
+@pytest.fixture
+def tables_in_order(transactional_db: None) -> Iterator[None]:
+    """At the end of the test the oracle finds nothing lost, doubled or wrong in its database."""
+    yield
+    judgement = oracle.judge(OwnTables(), {})
+    assert judgement.clean, str(judgement)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from tests.live.service import Service
+
+
+class Tables(Protocol):
+    """Whatever answers SQL: a running service, or the database of a test."""
+
+    def sql(self, query: str) -> list[tuple[Any, ...]]: ...
+
 
 #: Test id → address of the seed → where its message was put, or "missing" where none was sent.
 Wanted = Mapping[str, Mapping[str, str]]
@@ -77,9 +85,9 @@ class Judgement:
         return "\n  ".join([counts, *self.lost, *self.doubled, *self.wrong])
 
 
-def judge(service: Service, wanted: Wanted) -> Judgement:
-    found = {(test, address): row for test, address, *row in service.sql(RESULTS)}
-    lost, wrong = list(_said(service, LOST)), list(_said(service, WRONG))
+def judge(tables: Tables, wanted: Wanted) -> Judgement:
+    found = {(test, address): row for test, address, *row in tables.sql(RESULTS)}
+    lost, wrong = list(_said(tables, LOST)), list(_said(tables, WRONG))
     for test, seeds in wanted.items():
         for address, place in seeds.items():
             placement, reason, status = found.get((test, address), ("no result", "", "no test"))
@@ -88,12 +96,12 @@ def judge(service: Service, wanted: Wanted) -> Judgement:
             where = lost if placement in UNSEEN | {"no result"} and place != "missing" else wrong
             where.append(f"{test} ({status}) {address}: put into {place}, read as {placement} {reason}")
     asked = sum(len(seeds) for seeds in wanted.values())
-    return Judgement(asked, tuple(lost), tuple(_said(service, DOUBLED)), tuple(wrong))
+    return Judgement(asked, tuple(lost), tuple(_said(tables, DOUBLED)), tuple(wrong))
 
 
-def _said(service: Service, questions: Mapping[str, str]) -> Iterator[str]:
+def _said(tables: Tables, questions: Mapping[str, str]) -> Iterator[str]:
     for name, query in questions.items():
-        yield from (f"{name}: {row}" for row in service.sql(query)[:5])
+        yield from (f"{name}: {row}" for row in tables.sql(query)[:5])
 
 
 def assert_clean(service: Service, wanted: Wanted) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
 from placement.marker import OWN_HEADER
 from seedtest import models
 from seedtest.models.clock import db_now
-from seedtest.services import closing, intake, polling, seeding
+from seedtest.services import closing, intake, polling, seed_watch, seeding
 from seedtest.services.intake import NewTest
 from tests.live.servers.dovecot import Dovecot
 from tests.live.servers.dovecot_config import PASSWORD
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tables_in_order")]
 
 
 @pytest.fixture
@@ -22,12 +23,12 @@ def add(dovecot: Dovecot) -> Callable[[str], models.SeedAccount]:
     """A seed on an emptied mailbox, its cursors set by a first look."""
     workspace = models.Workspace.objects.create(name="Brand")
 
-    def _add(user: str) -> models.SeedAccount:
-        where = {"host": "127.0.0.1", "port": dovecot.imaps_port, "login": user, "tls": "ssl"}
+    def _add(user: str, *, at: Dovecot = dovecot) -> models.SeedAccount:
+        where = {"host": "127.0.0.1", "port": at.imaps_port, "login": user, "tls": "ssl"}
         account = seeding.add_seed(
             workspace, f"{user}@seed.example", PASSWORD, provider="generic", overrides=where
         ).account
-        models.Mailbox.objects.filter(pk=account.mailbox_id).update(ca_pem=dovecot.ca_file.read_text())
+        models.Mailbox.objects.filter(pk=account.mailbox_id).update(ca_pem=at.ca_file.read_text())
         look(account)
         return account
 
@@ -159,6 +160,36 @@ def test_a_seed_whose_server_is_down_past_the_deadline_is_unknown_and_the_others
     assert (waits.placement, waits.reason) == ("unknown", "mailbox_unreachable")
     assert test.results.get(seed_account=up).placement == "inbox"
     assert test.status == "complete"
+
+
+def test_a_provider_that_is_down_past_the_deadline_is_unknown_and_told_once(add, dovecot, settings):
+    """One end of the test, and when it lasts for days one word for each of its seeds."""
+    well = add("su-well")
+    with Dovecot() as theirs:
+        lost = [add(user, at=theirs) for user in ("su-lost1", "su-lost2")]
+        theirs.kill()
+        test = intake.open_test(well.workspace, NewTest(name="Outage", sent_at=db_now()), now=db_now())
+        token = test.markers.get(kind="token").value
+        dovecot.deliver("su-well", f"{OWN_HEADER}: {token}\r\nFrom: news@brand.example\r\n\r\nHi\r\n".encode())
+        for _ in range(3):
+            models.Mailbox.objects.update(next_poll_at=db_now(), backoff_until=None)
+            polling.poll([seed.mailbox_id for seed in (well, *lost)], owner="this test")
+            closing.close_due(db_now())
+            test.results.filter(placement="waiting").update(deadline_at=db_now())
+            settings.CLOCK_OFFSET_SECONDS += closing.grace().total_seconds() + 1
+    closing.close_due(db_now())
+    closing.close_due(db_now())
+    assert set(test.results.filter(seed_account__in=lost).values_list("placement", "reason")) == {
+        ("unknown", "mailbox_unreachable")
+    }
+    assert test.results.get(seed_account=well).placement == "inbox"
+    for _ in range(3):
+        settings.CLOCK_OFFSET_SECONDS += timedelta(days=2).total_seconds()
+        look(well)
+        seed_watch.watch(db_now())
+    told = models.Event.objects.exclude(type="test.receiving").values_list("type", "data__seed")
+    quarantined = [("seed.quarantined", seed.public_id) for seed in lost]
+    assert sorted(told, key=str) == sorted([*quarantined, ("test.completed", None)], key=str)
 
 
 @pytest.mark.parametrize(

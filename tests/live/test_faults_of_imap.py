@@ -19,7 +19,7 @@ from seedtest.services.intake import NewTest
 from tests.fakes import Box, Letter, ScriptedImapServer, Step, bye, drip, flood, hang_up, header_block, silence
 from tests.live.servers.proxy import Proxy, Rules
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tables_in_order")]
 
 PASSWORD = "the seed's password"
 GIB = 1024**3

@@ -86,6 +86,23 @@ def test_a_redis_that_does_not_answer_holds_up_workers_but_no_person(
     scene.finish(opened)
 
 
+def test_no_request_of_a_person_goes_to_the_broker(scene: Scene, way: Proxy) -> None:
+    """So none can wait for it, whatever it suffers from."""
+    others = [scene.service.processes[name] for name in ("poll", "work", "beat")]
+    for process in others:
+        process.freeze()
+    try:
+        scene.tenant.get("/tests")
+        connections = way.connections
+        opened = scene.open()
+        scene.tenant.get(f"/tests/{opened['id']}/results")
+        status, _ = scene.tenant.call("POST", f"/tests/{opened['id']}/cancel")
+        assert (status, way.connections) == (200, connections)
+    finally:
+        for process in others:
+            process.thaw()
+
+
 def test_a_redis_that_is_full_takes_no_hint_and_harms_nothing(scene: Scene, redis_server: Redis) -> None:
     opened = scene.open()
     assert say(redis_server, "CONFIG", "SET", "maxmemory", "1").startswith(b"+OK")

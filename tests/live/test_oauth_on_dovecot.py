@@ -21,7 +21,7 @@ from tests.live.servers.dovecot import Dovecot, need_dovecot
 from tests.live.servers.dovecot_oauth import OAuthDovecot
 from tests.token_endpoint import TokenEndpoint, access_token, refusal
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("tables_in_order")]
 
 USER = "su-01"
 MINUTE = timedelta(minutes=1)
