@@ -13,8 +13,11 @@ _ALPHABET = string.digits + string.ascii_letters
 
 
 def new_public_id(prefix: str) -> str:
-    """`prefix` + "_" + 22 random base62 characters (131 bits)."""
-    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(22))}"
+    """`prefix` + "_" + 22 random base62 characters, the first a letter (130 bits).
+
+    Django's admin reads "_40" in an address as "@": with a digit after the underscore some ids would not be found.
+    """
+    return f"{prefix}_{secrets.choice(string.ascii_letters)}{''.join(secrets.choice(_ALPHABET) for _ in range(21))}"
 
 
 def is_this_machine(host: str) -> bool:

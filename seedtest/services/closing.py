@@ -32,9 +32,14 @@ def grace() -> timedelta:
 
 
 def clock_start(test: SeedTest, result: SeedResult) -> datetime | None:
-    """When this seed's clock began: its own dispatch, else what is known of the test's send. Never its creation."""
+    """When this seed's clock began: its own dispatch, else what is known of the test's send. Never its creation.
+
+    None while we still send: an envelope that was put off may go out long after the first seed had its message.
+    """
     if result.dispatch == Dispatch.CONFIRMED and result.dispatched_at:
         return result.dispatched_at
+    if test.status == Status.SENDING:
+        return None
     return test.sent_at or test.window_ends_at or test.first_arrival_at
 
 

@@ -196,8 +196,10 @@ def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResu
 
 
 def _undecidable(result: SeedResult) -> Reason | None:
-    """A message came that another test claims as well: it is not missing."""
-    return Reason.RIVAL_TESTS if result.rival_tests else None
+    """A message that another test claims as well is not missing, nor is one that may never have been sent."""
+    if result.rival_tests:
+        return Reason.RIVAL_TESTS
+    return Reason.SMTP_UNKNOWN if result.reason == Reason.SMTP_UNKNOWN.value else None
 
 
 def _blind(look: Look, scan: ScanResult) -> Reason | None:

@@ -90,7 +90,7 @@ def test_an_account_whose_junk_folder_is_hidden_says_so(dovecot):
 
 
 def test_a_poll_with_nothing_new_is_one_command_on_the_wire(dovecot):
-    user = "su-wire"
+    user = "su-scanwire"
     cursors = cursors_after(run(dovecot, user))
     dovecot.record_wire(user)
     traffic = run(dovecot, user, cursors).traffic
@@ -111,7 +111,7 @@ def test_fifty_open_tests_cost_the_commands_of_one(dovecot):
 
 
 def test_scanning_changes_no_flag(dovecot):
-    user = "su-flags"
+    user = "su-scanflags"
     for placement in ("inbox", "junk", "trash"):
         dovecot.deliver(user, marked(placement))
     before = {folder: dovecot.flags(user, folder) for folder in ("INBOX", "Junk", "Trash")}
@@ -122,7 +122,7 @@ def test_scanning_changes_no_flag(dovecot):
 
 
 def test_the_full_check_finds_mail_in_ordinary_folders_and_in_the_trash(dovecot):
-    user = "su-full"
+    user = "su-scanfull"
     for placement in ("other", "trash", "inbox"):
         dovecot.deliver(user, marked(placement))
     result = run(dovecot, user, full_check_since=LONG_AGO)
@@ -210,7 +210,7 @@ def _received(corpus: Path) -> list[bytes]:
 
 @pytest.mark.corpus
 def test_real_messages_are_found_with_their_headers_byte_for_byte(dovecot, corpus):
-    user, delivered = "su-corpus", 0
+    user, delivered = "su-scancorpus", 0
     before = cursors_after(run(dovecot, user))
     for number, raw in enumerate(_received(corpus)):
         folder = ("inbox", "junk")[number % 2]

@@ -96,6 +96,19 @@ def test_the_deadline_is_the_send_plus_what_the_provider_may_take(test, seeds):
     assert test.deadline_at == max(test.results.values_list("deadline_at", flat=True))
 
 
+def test_while_we_still_send_only_seeds_that_were_sent_to_have_a_deadline(test, seeds):
+    now = db_now()
+    models.SeedTest.objects.filter(pk=test.pk).update(status="sending", first_arrival_at=now)
+    test.results.filter(seed_account=seeds[0]).update(dispatch="confirmed", dispatched_at=now)
+    test.refresh_from_db()
+    closing.refresh_deadlines(test, now)
+    sent, put_off = (test.results.get(seed_account=seed) for seed in seeds)
+    assert sent.deadline_at is not None
+    assert put_off.deadline_at is None
+    full_check(seeds[1])
+    assert test.results.get(seed_account=seeds[1]).placement == "waiting"
+
+
 def test_a_throttled_send_is_waited_for_until_its_window_ends(test):
     ends = db_now() + timedelta(hours=6)
     models.SeedTest.objects.filter(pk=test.pk).update(window_ends_at=ends, first_arrival_at=db_now())

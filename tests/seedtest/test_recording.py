@@ -11,7 +11,7 @@ from placement.vocabulary import FullCheck, MatchKind, Place, Tab
 from seedtest import models, reports
 from seedtest.models import claims
 from seedtest.models.clock import db_now
-from seedtest.services import closing, ledger, recording
+from seedtest.services import closing, envelopes, ledger, recording
 from tests.seedtest.scans import (
     INBOX,
     JUNK,
@@ -197,6 +197,16 @@ def test_a_full_mailbox_is_unknown_never_missing(seed, test):
     overdue(test)
     record(seed, full_check=LOOKED_EVERYWHERE, quota_used=0.99)
     assert result_of(test).reason == "mailbox_full"
+
+
+def test_a_message_that_may_never_have_been_sent_is_unknown_never_missing(seed, test):
+    models.SeedTest.objects.filter(pk=test.pk).update(first_arrival_at=db_now())
+    envelopes.mark_unknown(test.pk, seed.pk, "The connection ended before the server answered.")
+    overdue(test)
+    record(seed, full_check=LOOKED_EVERYWHERE)
+    result = result_of(test)
+    assert (result.placement, result.reason) == ("unknown", "smtp_unknown")
+    assert result.detail == "The connection ended before the server answered."
 
 
 def test_a_message_found_by_the_full_check_itself_is_found(seed, test):
