@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from placement import mailbox as engine
-from placement.errors import PlacementError
+from placement.errors import FolderUnavailable, PlacementError
 from placement.mailbox.purging import KnownFolder, PurgingMailbox
 from seedtest.models import Arrival, FolderCursor, Mailbox, claims
 from seedtest.models.clock import db_now
@@ -75,10 +75,13 @@ def purge_one(mailbox: Mailbox, *, dry_run: bool, owner: str) -> PurgeReport:
     if claim is None:
         return PurgeReport(mailbox.address, dry_run, refused=("It is being read right now. Run this again later.",))
     try:
+        if refused := _refused(mailbox, days, now):  # the row as it is under the lease
+            return PurgeReport(mailbox.address, dry_run, refused=(refused,))
         return _purge_claimed(mailbox, claim, now - timedelta(days=days), dry_run=dry_run)
     except pacing.NotYet:
         return PurgeReport(mailbox.address, dry_run, refused=("Too many sessions at its provider right now.",))
     except PlacementError as error:
+        _note_failure(claim, error)
         return PurgeReport(mailbox.address, dry_run, refused=(str(error),))
     finally:
         _give_back(claim)
@@ -99,8 +102,12 @@ def _refused(mailbox: Mailbox, days: int, now: datetime) -> str:
     users = set(mailbox.seed_accounts.values_list("workspace_id", flat=True))
     if len(users) > 1 or (mailbox.workspace_id is not None and users - {mailbox.workspace_id}):
         return "Several workspaces use it, so nobody may delete in it."
-    allowed_at = backing_off.login_allowed_at(mailbox, now)
-    return "Its provider refused too many logins within the hour." if allowed_at else ""
+    if backing_off.login_allowed_at(mailbox, now):
+        return "Its provider refused too many logins within the hour."
+    waits_until = max(filter(None, (mailbox.auth_backoff_until, mailbox.backoff_until)), default=now)
+    return (
+        "Its last session failed, so it is left alone for a while. Run this again later." if waits_until > now else ""
+    )
 
 
 def _lease(mailbox: Mailbox, now: datetime, owner: str) -> claims.Claim | None:
@@ -112,13 +119,25 @@ def _lease(mailbox: Mailbox, now: datetime, owner: str) -> claims.Claim | None:
     )
     if not taken:
         return None
-    mailbox.refresh_from_db(fields=["lease_epoch", "state", "refused_logins"])
+    mailbox.refresh_from_db(fields=["lease_epoch", "state", "refused_logins", "backoff_until", "auth_backoff_until"])
     return claims.Claim(mailbox.pk, mailbox.lease_epoch)
 
 
 def _give_back(claim: claims.Claim) -> None:
     mine = Mailbox.objects.filter(pk=claim.mailbox_id, lease_epoch=claim.epoch)
     mine.update(lease_until=None, lease_owner="", slot_until=None)
+
+
+def _note_failure(claim: claims.Claim, error: PlacementError) -> None:
+    """A refused login counts whoever tried it: the account is locked by the number of them, not by our reasons."""
+    if isinstance(error, FolderUnavailable):
+        return  # the session was fine
+    with transaction.atomic():
+        mine = Mailbox.objects.select_for_update().filter(pk=claim.mailbox_id, lease_epoch=claim.epoch)
+        if mailbox := mine.first():
+            signing_in.doubt(mailbox, error)
+            mine.update(**backing_off.after_failure(mailbox, error, db_now()))
+    release_connection()
 
 
 def _purge_claimed(mailbox: Mailbox, claim: claims.Claim, cut: datetime, *, dry_run: bool) -> PurgeReport:
