@@ -13,11 +13,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
-from tests.bench import sessions
+from tests.bench import service, sessions
 from tests.bench.machine import Others
-from tests.bench.printing import BROKEN, GOALS, keep_in, say
+from tests.bench.printing import BROKEN, GOALS, keep_in, part, say
 from tests.bench.runs import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +56,15 @@ def main() -> int:
     say(settings.heading())
     with Others() as others, closing_words(others):
         sessions.measure(settings)
+        service.measure(settings)
+        _watching(settings)
     return 1 if BROKEN else 0
+
+
+def _watching(settings: Settings) -> None:
+    if "watch" in settings.parts and find_spec("tests.bench.watching"):
+        with part("watch"):
+            import_module("tests.bench.watching").measure(settings)
 
 
 @contextmanager
