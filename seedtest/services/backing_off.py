@@ -67,7 +67,7 @@ def _refusals_within_the_hour(mailbox: Mailbox, now: datetime) -> list[datetime]
 
 
 def _login_failed(mailbox: Mailbox, error: PlacementError, now: datetime) -> dict[str, object]:
-    count = min(mailbox.auth_fail_count + 1, _MOST)
+    count = min(_before(mailbox, error) + 1, _MOST)
     values: dict[str, object] = {"auth_fail_count": count}
     if isinstance(error, LoginRefused) and not isinstance(error, SignInLost):
         mailbox.refused_logins = [*_as_text(_refusals_within_the_hour(mailbox, now)), now.isoformat()]
@@ -75,8 +75,20 @@ def _login_failed(mailbox: Mailbox, error: PlacementError, now: datetime) -> dic
     if not error.permanent:
         wait = _at_least(cadence.auth_back_off(count, pace=settings.PACE), error)
         return values | {"auth_backoff_until": now + wait, "state": _state(mailbox, count)}
-    until = max(now + cadence.AFTER_REFUSED_LOGIN, login_allowed_at(mailbox, now) or now)
+    wait = cadence.after_refusals(count) if _is_the_persons(error) else cadence.AFTER_REFUSED_LOGIN
+    until = max(now + wait, login_allowed_at(mailbox, now) or now)
     return values | {"auth_backoff_until": until, "state": MailboxState.NEEDS_SIGN_IN}
+
+
+def _before(mailbox: Mailbox, error: PlacementError) -> int:
+    """Failures in a row. The first refusal is the first of its row: a new password or sign-in ends the one before."""
+    begins = error.permanent and mailbox.state != MailboxState.NEEDS_SIGN_IN
+    return 0 if begins else mailbox.auth_fail_count
+
+
+def _is_the_persons(error: PlacementError) -> bool:
+    """To be mended at this mailbox. What the operator mends comes back for all mailboxes, and nobody tells us."""
+    return isinstance(error, LoginRefused) and error.problem is not LoginProblem.APP_REFUSED
 
 
 def _as_text(moments: list[datetime]) -> list[str]:

@@ -91,10 +91,19 @@ def recheck_every(pace: float = 1.0) -> timedelta:
 
 
 def seconds(value: float) -> timedelta:
-    """A server's own "try again in", never more than an hour of it."""
-    return timedelta(seconds=min(value, 3600.0))
+    """A server's own "try again in", never more than a day of it."""
+    return timedelta(seconds=min(value, 24 * 3600.0))
 
 
 #: Three refused logins an hour, and one more for a person who checks the connection: a provider locks an account
 #: that goes on trying.
 AFTER_REFUSED_LOGIN = timedelta(minutes=20)
+#: Refused logins in a row → hours until the next one. Three come soon, for refusals that a provider takes back by
+#: itself; after that only a person can mend it, and who mends it has it tried at once.
+AFTER_MORE_REFUSALS: tuple[tuple[int, float], ...] = ((4, 1), (5, 4), (6, 12), (7, 24))
+
+
+def after_refusals(count: int) -> timedelta:
+    """After `count` refused logins in a row: 20 minutes three times, then 1, 4, 12 and at last 24 hours."""
+    hours = [hours for least, hours in AFTER_MORE_REFUSALS if count >= least]
+    return timedelta(hours=hours[-1]) if hours else AFTER_REFUSED_LOGIN

@@ -10,6 +10,7 @@ from placement.errors import ConnectFailed, Disconnected, LoginRefused, LoginUna
 from placement.vocabulary import LoginProblem
 from seedtest.models import Mailbox
 from seedtest.services import backing_off, checking, recording, states
+from seedtest.services.oauth.errors import SignInLost
 from tests.fakes import DOVECOT, Box, ScriptedImapServer
 from tests.seedtest.scans import look_at, scanned
 
@@ -101,6 +102,39 @@ def test_workers_alone_try_three_logins_an_hour(seed, now):
             fail(Mailbox.objects.get(), LoginRefused("no"), now + minute * MINUTE)
             tried.append(minute)
     assert tried == [0, 20, 40]
+
+
+def test_a_wrong_password_is_tried_ever_more_seldom_and_at_last_once_a_day(seed, now):
+    tried = []
+    Mailbox.objects.update(next_poll_at=now)
+    for step in range(5 * 24 * 3):
+        at = now + step * 20 * MINUTE
+        if Mailbox.objects.due(at).exists():
+            fail(Mailbox.objects.get(), LoginRefused("no"), at)
+            tried.append((at - now) / HOUR)
+    assert tried == [0, 1 / 3, 2 / 3, 1, 2, 6, 18, 42, 66, 90, 114]
+
+
+def test_a_new_password_or_sign_in_that_is_refused_begins_the_count_anew(seed, now):
+    for _ in range(7):
+        mailbox = fail(seed.mailbox, LoginRefused("no"), now)
+    assert mailbox.auth_backoff_until - now == 24 * HOUR
+    Mailbox.objects.update(state="new", auth_backoff_until=None)  # as a new password and Connect leave it
+    mailbox = fail(Mailbox.objects.get(), LoginRefused("no"), now + 2 * HOUR)
+    assert mailbox.auth_backoff_until - now == 2 * HOUR + 20 * MINUTE
+
+
+def test_what_the_operator_has_to_mend_is_tried_every_twenty_minutes(seed, now):
+    for _ in range(7):
+        mailbox = fail(seed.mailbox, SignInLost("client secret", LoginProblem.APP_REFUSED), now)
+    assert mailbox.auth_backoff_until - now == 20 * MINUTE
+
+
+@pytest.mark.parametrize("error", [Throttled("slow", retry_after=6 * 3600), LoginUnavailable("no", retry_after=7200)])
+def test_a_server_that_asks_for_hours_gets_them(seed, now, error):
+    mailbox = fail(seed.mailbox, error, now)
+    waits_until = max(mailbox.backoff_until or now, mailbox.auth_backoff_until or now)
+    assert (waits_until - now).total_seconds() == error.retry_after
 
 
 def test_who_used_up_the_logins_is_told_to_wait_and_nothing_is_sent(seed, now):

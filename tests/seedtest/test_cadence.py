@@ -87,5 +87,11 @@ def test_four_refused_logins_an_hour_are_never_exceeded():
     assert timedelta(hours=1) / cadence.AFTER_REFUSED_LOGIN <= 4
 
 
-def test_a_server_cannot_send_us_away_for_more_than_an_hour():
-    assert cadence.seconds(1e12) == timedelta(hours=1)
+def test_a_server_may_send_us_away_for_hours_but_not_for_more_than_a_day():
+    assert cadence.seconds(6 * 3600) == timedelta(hours=6)
+    assert cadence.seconds(1e12) == timedelta(days=1)
+
+
+def test_after_three_refused_logins_the_next_ones_come_ever_more_seldom():
+    hours = [cadence.after_refusals(count) / timedelta(hours=1) for count in range(1, 10)]
+    assert hours == [1 / 3, 1 / 3, 1 / 3, 1, 4, 12, 24, 24, 24]
