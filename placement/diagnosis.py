@@ -165,7 +165,8 @@ REASONS: Final[Mapping[Reason, Explanation]] = MappingProxyType(
 
 _NO_VERDICT = "We could not look, so this says nothing about your message. The seed is left out."
 
-#: `{provider}` is the provider's name, `{setup}` what its catalogue entry says a person has to do there.
+#: `{provider}` is the provider's name, `{sign_in}` that of its sign-in (Microsoft at Outlook.com), `{setup}` what its
+#: catalogue entry says a person has to do there.
 LOGIN_PROBLEMS: Final[Mapping[LoginProblem, Explanation]] = MappingProxyType(
     {
         LoginProblem.CREDENTIALS: Explanation(
@@ -181,7 +182,7 @@ LOGIN_PROBLEMS: Final[Mapping[LoginProblem, Explanation]] = MappingProxyType(
             what_next="Make an app password in the account's security settings and enter it here instead.",
         ),
         LoginProblem.SIGN_IN_INSTEAD: Explanation(
-            title="{provider} refused the password: this provider needs sign-in",
+            title="{provider} refused the password: this provider needs sign-in with {sign_in}",
             what_happened="{provider} takes no passwords from mail programs any more, also no app passwords.",
             what_it_means=_NO_VERDICT,
             what_next="Press “Connect” on the mailbox's page and sign in there; a new password does not help.",

@@ -18,7 +18,7 @@ from seedtest.admin.base import WorkspaceAdmin, WorkspaceForm
 from seedtest.admin.widgets import Checkboxes, GroupedIterator
 from seedtest.models import SeedAccount, SeedList
 from seedtest.models.clock import db_now
-from seedtest.services import seed_tables, seeding
+from seedtest.services import exporting, seed_tables, seeding
 
 
 class Accounts(forms.ModelMultipleChoiceField):
@@ -70,7 +70,10 @@ class SeedListAdmin(WorkspaceAdmin):
     @display(description="")
     def export_link(self, row: SeedList) -> str:
         url = reverse("admin:seedtest_seedlist_export", args=[row.public_id])
-        return format_html('<a class="st-link" href="{}">Copy addresses</a>', url)
+        copied = row.handed_out_version
+        stale = f"changed since version {copied}, copy it again" if copied and copied < row.version else ""
+        note = format_html("<small class='st-block st-quiet'>{}</small>", stale) if stale else ""
+        return format_html('<a class="st-link" href="{}">Copy addresses</a>{}', url, note)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         used = isinstance(obj, SeedList) and obj.schedules.exists()
@@ -99,16 +102,20 @@ class SeedListAdmin(WorkspaceAdmin):
 
     def export_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         seed_list = self.get_object(request, object_id)
-        accounts = seed_tables.exported_accounts(seed_list)
-        left_out = seed_list.members.count() - len(accounts)
+        before = seed_list.handed_out_version
+        export = exporting.hand_out(seed_list, now=db_now())
+        seed_list.refresh_from_db()
         return self.page(
             request, "seed_list_export.html", f"{seed_list.name}: addresses to copy", seed_list=seed_list,
-            accounts=accounts, lines=seed_tables.export_lines(seed_list), left_out=left_out,
+            export=export, lines=seed_tables.as_lines(export),
+            older=before if before and before < export.version else None,
         )  # fmt: skip
 
     def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         seed_list = self.get_object(request, object_id)
-        answer = HttpResponse(seed_tables.export_csv(seed_list, now=db_now()), content_type="text/csv; charset=utf-8")
+        now = db_now()
+        export = exporting.hand_out(seed_list, now=now)
+        answer = HttpResponse(seed_tables.as_csv(export, now=now), content_type="text/csv; charset=utf-8")
         name = re.sub(r"[^A-Za-z0-9]+", "-", seed_list.name).strip("-").lower() or "seed-list"
-        answer["Content-Disposition"] = f'attachment; filename="{name}-v{seed_list.version}.csv"'
+        answer["Content-Disposition"] = f'attachment; filename="{name}-v{export.version}.csv"'
         return answer

@@ -5,6 +5,7 @@ from seedtest.models.events import Event, IdempotencyKey, TickLease
 from seedtest.models.evidence import RawMessage, Verification
 from seedtest.models.invitations import Invitation
 from seedtest.models.mailboxes import (
+    AllSeeds,
     Arrival,
     Evidence,
     FolderCursor,
@@ -21,8 +22,9 @@ from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
 from seedtest.models.signing_in import OAuthCredential, ProviderPace
 
 __all__ = [
-    "ApiKey", "Arrival", "ControlPlan", "EgressRoute", "Event", "Evidence", "FolderCursor", "IdempotencyKey",
-    "Invitation", "Mailbox", "Marker", "Membership", "OAuthCredential", "Outbound", "OutgoingMessage", "ProviderPace",
-    "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedHealth", "SeedList", "SeedListMember",
-    "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User", "Verification", "Workspace",
+    "AllSeeds", "ApiKey", "Arrival", "ControlPlan", "EgressRoute", "Event", "Evidence", "FolderCursor",
+    "IdempotencyKey", "Invitation", "Mailbox", "Marker", "Membership", "OAuthCredential", "Outbound",
+    "OutgoingMessage", "ProviderPace", "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedHealth",
+    "SeedList", "SeedListMember", "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User",
+    "Verification", "Workspace",
 ]  # fmt: skip

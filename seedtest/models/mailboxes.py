@@ -131,6 +131,9 @@ class Mailbox(models.Model):
     auth_backoff_until = models.DateTimeField(null=True, editable=False)
     #: When the last logins were refused (ISO 8601, at most LOGINS_AN_HOUR), whoever tried: the budget of the account.
     refused_logins = models.JSONField(default=list, editable=False)
+    quarantined_at = models.DateTimeField(
+        null=True, editable=False
+    )  # when its polls had killed their workers too often
     slot_until = models.DateTimeField(null=True, editable=False)  # holds one of its provider's sessions, see claims
     session_owner = models.CharField(max_length=120, blank=True, editable=False)
     session_until = models.DateTimeField(null=True, editable=False)
@@ -220,16 +223,51 @@ class SeedAccount(models.Model):
     def __str__(self) -> str:
         return self.mailbox.address
 
+    @property
+    def is_lent(self) -> bool:
+        """The mailbox belongs to somebody else: what happens in it beside our own tests is not ours to know."""
+        return self.mailbox.workspace_id != self.workspace_id
 
-class SeedList(models.Model):
-    """A named, versioned set of seed accounts. Every change of its members raises `version`."""
+
+class Exported(models.Model):
+    """A set of seeds that is copied into an ESP. Every change of what would be copied raises `version`."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    updated_at = models.DateTimeField(default=now, editable=False)
+    exported = models.JSONField(null=True, editable=False)  # seed accounts of this version; null = not asked for yet
+    # The last time it was copied or downloaded: an ESP cannot know a seed that was not among those.
+    handed_out = models.JSONField(null=True, editable=False)
+    handed_out_version = models.PositiveIntegerField(null=True, editable=False)
+    handed_out_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def raise_version(self) -> None:
+        type(self).objects.filter(pk=self.pk).update(version=F("version") + 1, updated_at=now())
+        self.refresh_from_db(fields=["version", "updated_at"])
+
+
+class AllSeeds(Exported):
+    """What is kept once for all seeds of a workspace: the version of their export, and when they were compared."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, related_name="all_seeds")
+    compared_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "all seeds"
+
+    def __str__(self) -> str:
+        return f"all seeds (v{self.version})"
+
+
+class SeedList(Exported):
+    """A named, versioned set of seed accounts. Every change of its members raises `version`, too."""
 
     public_id = PublicIdField(prefix="lst")
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="seed_lists")
     name = models.CharField(max_length=120)
-    version = models.PositiveIntegerField(default=1, editable=False)
     seed_accounts: Any = models.ManyToManyField(SeedAccount, through="SeedListMember", related_name="seed_lists")
-    updated_at = models.DateTimeField(default=now, editable=False)
 
     class Meta:
         ordering = ["name", "id"]
@@ -237,10 +275,6 @@ class SeedList(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} (v{self.version})"
-
-    def raise_version(self) -> None:
-        type(self).objects.filter(pk=self.pk).update(version=F("version") + 1, updated_at=now())
-        self.refresh_from_db(fields=["version", "updated_at"])
 
 
 class SeedListMember(models.Model):

@@ -40,7 +40,10 @@ class HealthProblem(models.TextChoices):
     ODD_FOLDERS = "odd_folders"
     DISAGREES = "disagrees"
     NOT_ON_LIST = "not_on_list"
+    VANISHES = "vanishes"
+    CONTROLS_LOST = "controls_lost"
     NOT_READ = "not_read"
+    NOT_EXPORTED = "not_exported"
 
 
 class SeedHealth(models.Model):
@@ -58,6 +61,12 @@ class SeedHealth(models.Model):
     newest_message_at = models.DateTimeField(null=True)
     control_seen_at = models.DateTimeField(null=True)
     control_placement = models.CharField(max_length=10, blank=True)
+    control_misses = models.PositiveSmallIntegerField(default=0)  # controls in a row that only its siblings got
+    not_on_list = models.JSONField(default=list)  # From domains whose last campaigns passed it over
+    odd_folders = models.JSONField(
+        default=list
+    )  # folders that are neither inbox nor spam, where siblings' mail was not
+    vanished = models.JSONField(default=list)  # [messages gone from here and not from its siblings, of how many]
     checked_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -250,7 +250,14 @@ class SeedResult(models.Model):
                 name="missing_has_its_full_check",
             ),
         ]
-        indexes = [models.Index(fields=["mailbox", "placement"], name="seed_result_waiting")]
+        indexes = [
+            models.Index(fields=["mailbox", "placement"], name="seed_result_waiting"),
+            models.Index(
+                fields=["seed_account", "test"],
+                condition=Q(placement__in=("missing", "not_sent")),
+                name="seed_result_passed_over",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.provider} · {self.placement}"

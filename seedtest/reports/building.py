@@ -97,11 +97,11 @@ def _left_out(test: SeedTest) -> tuple[LeftOut, ...]:
             provider=one["provider"],
             provider_name=providers.get(one["provider"]).name,
             state=one["state"],
-            title=told.title,
-            next_step=told.next_step,
+            title=one.get("title") or told.title,
+            next_step=one.get("next_step") or told.next_step,
         )
         for one in test.left_out
-        for told in tell([(one["problem"], "")])
+        for told in tell([[one["problem"], ""]])
     )
 
 

@@ -17,8 +17,8 @@ def about_seeds(
         yield _not_on_list(unlisted)
     if biased:
         yield _apart(biased)
-    if left_out:
-        yield _excluded(left_out)
+    for title in dict.fromkeys(one.title for one in left_out):
+        yield _excluded([one for one in left_out if one.title == title])
 
 
 def _not_on_list(seeds: Sequence[SeedRow]) -> Finding:
@@ -49,8 +49,12 @@ def _excluded(left_out: Sequence[LeftOut]) -> Finding:
     return Finding(
         "seeds_left_out",
         "info",
-        "Seeds were left out",
-        f"{len(left_out)} seeds were not well when the test was opened, so they are in no number here.",
+        f"Left out: {left_out[0].title}",
+        f"This kept {_seeds(len(left_out))} out of the test when it was opened: in no number here.",
         left_out[0].next_step,
-        listing([f"{one.masked_address}: {one.title}" for one in left_out]),
+        listing([one.masked_address for one in left_out]),
     )
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"{count} seeds"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -41,7 +41,7 @@ STATES: Final[Mapping[str, str]] = {
 _P = HealthProblem
 _WORDS: Final[Mapping[str, tuple[Weight, str, str, str]]] = {
     _P.SIGN_IN: (
-        Weight.EXCLUDES, "It needs a sign-in", "The provider refuses our login, so nothing can be seen there.",
+        Weight.EXCLUDES, "It needs a sign-in", "We cannot log in, so nothing can be seen there.",
         "Open its mailbox page, enter the password or connect it again, then check the connection.",
     ),
     _P.NO_GOOD_POLL: (
@@ -104,6 +104,18 @@ _WORDS: Final[Mapping[str, tuple[Weight, str, str, str]]] = {
         Weight.NOTE, "Not on your list, or suppressed", "The last campaigns passed it over; its siblings got them.",
         "Upload the address to your ESP again, and look for it under suppressions.",
     ),
+    _P.VANISHES: (
+        Weight.NOTE, "Mail disappears from it", "A forwarding, a rule or another mail program seems to take it away.",
+        "Delete rules and forwarding in its web settings, and sign other mail programs out.",
+    ),
+    _P.CONTROLS_LOST: (
+        Weight.NOTE, "Control messages do not arrive", "Its siblings got them: something here refuses or deletes them.",
+        "Look for blocked senders and rules in its web settings. What the last control said of it stays until then.",
+    ),
+    _P.NOT_EXPORTED: (
+        Weight.NOTE, "Not in your last export", "Your ESP cannot know an address that was not in it.",
+        "Export the seeds again and upload them to your ESP: the next test has this one, too.",
+    ),
     _P.NOT_READ: (
         Weight.NOTE, "It was never read", "Nobody knows whether it works, so exports leave it out.",
         "Check the connection. The first good look lets it in.",
@@ -111,11 +123,25 @@ _WORDS: Final[Mapping[str, tuple[Weight, str, str, str]]] = {
 }  # fmt: skip
 
 
+#: What a workspace can do something about even where the mailbox is only lent to it.
+_OWN_BUSINESS: Final = (_P.TOO_MANY_TESTS, _P.NOT_ON_LIST, _P.NOT_EXPORTED)
+
+
 def weight_of(problem: str) -> Weight:
     return _WORDS[problem][0]
 
 
-def tell(problems: Iterable[Iterable[str]]) -> tuple[Told, ...]:
-    """The stored problems of a seed, in words; what an older version wrote and nobody knows any more is left out."""
-    pairs = [tuple(one) for one in problems]
-    return tuple(Told(code, *_WORDS[code], seen_by) for code, seen_by in pairs if code in _WORDS)
+def tell(problems: Iterable[Sequence[str]], *, lent: bool = False) -> tuple[Told, ...]:
+    """The stored problems of a seed, in words; what an older version wrote and nobody knows any more is left out.
+
+    A problem is [code, seen by], and [code, seen by, title, means, next step] where there are better words for it.
+    """
+    return tuple(_told(*one, lent=lent) for one in problems if one[0] in _WORDS)
+
+
+def _told(code: str, seen_by: str, *words: str, lent: bool) -> Told:
+    weight, *usual = _WORDS[code]
+    title, means, next_step = words or usual
+    if lent and code not in _OWN_BUSINESS:
+        next_step = "The mailbox is lent to you: tell whoever lent it, only they can act."
+    return Told(code, weight, title, means, next_step, seen_by)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 
@@ -25,7 +25,7 @@ from seedtest.models import (
 from seedtest.models.mailboxes import SeedAccountQuerySet
 from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Kind, Mode, SentAtSource, Status
 from seedtest.models.sending import OutboundStatus
-from seedtest.services import closing, left_out, marking, outgoing, recording, waking
+from seedtest.services import closing, exporting, left_out, marking, outgoing, recording, waking
 from seedtest.services.asking import (
     CLOCK_SLACK,
     Fault,
@@ -54,11 +54,16 @@ __all__ = [
 #: How long an ended test is looked at again after somebody asks for it.
 RECHECK_FOR = timedelta(hours=1)
 WAITING = Placement.WAITING.value
+#: Seeds that the refusal of a test without seeds names.
+NAMED = 5
 
 
 def open_test(workspace: Workspace, new: NewTest, *, now: datetime) -> SeedTest:
     """One transaction: the test, a result a seed, its markers, its envelopes. Raises IntakeError."""
     check(workspace, new, now)
+    exporting.refresh(workspace, now)  # the version it notes is that of the addresses as they are now
+    if new.seed_list is not None:
+        new.seed_list.refresh_from_db(fields=["version"])
     with transaction.atomic():
         # Two requests must not both find a customer's value free, nor both make the stream of a domain.
         Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
@@ -75,6 +80,11 @@ def open_test(workspace: Workspace, new: NewTest, *, now: datetime) -> SeedTest:
     return test
 
 
+def _taken(workspace: Workspace, new: NewTest) -> Collection[int] | None:
+    """What the customer's ESP was given last: it cannot send to any other seed. None: that is not known."""
+    return exporting.last_taken(new.seed_list or workspace) if new.mode == Mode.ESP else None
+
+
 def _asked_for(workspace: Workspace, new: NewTest) -> SeedAccountQuerySet:
     """The seeds this test is about, whether they can be used or not."""
     seeds = SeedAccount.objects.switched_on().filter(workspace=workspace).select_related("mailbox", "health")
@@ -86,15 +96,24 @@ def _asked_for(workspace: Workspace, new: NewTest) -> SeedAccountQuerySet:
 
 
 def _chosen_seeds(workspace: Workspace, new: NewTest) -> list[SeedAccount]:
-    ordered = _asked_for(workspace, new).usable().order_by("mailbox__provider", "id")
+    usable = _asked_for(workspace, new).usable()
+    taken = _taken(workspace, new)
+    ordered = (usable if taken is None else usable.filter(pk__in=taken)).order_by("mailbox__provider", "id")
     by_provider = groupby(ordered, key=lambda seed: seed.mailbox.provider)
     chosen = [seed for _, group in by_provider for seed in islice(group, new.max_seeds_per_provider)]
     if chosen:
         return chosen
     pointer = "#/seed_list" if new.seed_list else "#/provider_filter" if new.provider_filter else "#"
-    raise IntakeError(
-        [Fault(pointer, "no_seeds", "No usable seed is left to measure with. Add seed accounts, or enable some.")]
-    )
+    raise IntakeError([Fault(pointer, "no_seeds", _nobody(left_out.of_test(_asked_for(workspace, new), taken)))])
+
+
+def _nobody(missed: Sequence[left_out.Missed]) -> str:
+    if not missed:
+        return "No usable seed is left to measure with. Add seed accounts, or enable some."
+    named = "; ".join(f"{one.account.mailbox.address}: {one.told.title}" for one in missed[:NAMED])
+    more = f"; and {len(missed) - NAMED} more" if len(missed) > NAMED else ""
+    steps = " ".join(dict.fromkeys(one.told.next_step for one in missed))
+    return f"No usable seed is left to measure with. Left out: {named}{more}. {steps}"
 
 
 def _save_test(workspace: Workspace, new: NewTest, seeds: Iterable[SeedAccount], now: datetime) -> SeedTest:
@@ -103,7 +122,7 @@ def _save_test(workspace: Workspace, new: NewTest, seeds: Iterable[SeedAccount],
         workspace=workspace,
         name=new.name.strip(),
         kind=new.kind,
-        left_out=left_out.seeds_of(_asked_for(workspace, new)),
+        left_out=[left_out.as_row(one) for one in left_out.of_test(_asked_for(workspace, new), _taken(workspace, new))],
         stream=new.stream or _stream_of(workspace, new.sender_domain),
         seed_list=new.seed_list,
         seed_list_version=new.seed_list.version if new.seed_list else None,

@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 
 from seedtest.models import SeedAccount, SeedHealth
 from seedtest.models.mailboxes import FULL, UNREACHABLE_AFTER, Mailbox, MailboxState, SeedAccountQuerySet
 from seedtest.models.seed_health import HealthProblem, HealthState
-from seedtest.reports.seed_words import Weight, weight_of
+from seedtest.reports.seed_words import Told, Weight, tell, weight_of
+from seedtest.services import seed_health
 
 
-def seeds_of(asked: SeedAccountQuerySet) -> list[dict[str, str]]:
-    """`asked`: the seeds that a test is about. Those a person has switched off are none of it."""
-    return [_entry(account) for account in missed(asked, asked.usable())]
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A seed that is switched on, and not taken."""
+
+    account: SeedAccount
+    told: Told
+
+    @property
+    def state(self) -> HealthState:
+        health: SeedHealth | None = getattr(self.account, "health", None)
+        known = HealthState(health.state) if health else HealthState.NEW
+        return _STATES.get(self.told.code, known)
 
 
-def missed(asked: SeedAccountQuerySet, taken: SeedAccountQuerySet) -> Iterable[SeedAccount]:
-    """Those of `asked` that nobody has switched off and that are not in `taken`."""
-    rest = asked.exclude(pk__in=taken.values("pk")).exclude(mailbox__state=MailboxState.DISABLED)
-    return rest.select_related("mailbox", "health").order_by("mailbox__provider", "mailbox__address", "pk")
+def of_test(asked: SeedAccountQuerySet, taken: Collection[int] | None) -> list[Missed]:
+    """Those of `asked` a test cannot use, and those that the last export, `taken`, did not hold (None: no export)."""
+    unusable = [Missed(one, _told(one, _why(one))) for one in _missed(asked, asked.usable())]
+    if taken is None:
+        return unusable
+    absent = _missed(asked.usable(), asked.usable().filter(pk__in=taken))
+    return [*unusable, *(Missed(one, _told(one, _why_not_taken(one))) for one in absent)]
 
 
-def _entry(account: SeedAccount) -> dict[str, str]:
-    problem = reason(account)
+def not_exported(asked: SeedAccountQuerySet) -> tuple[Missed, ...]:
+    return tuple(Missed(one, _told(one, _why(one))) for one in _missed(asked, asked.exportable()))
+
+
+def as_row(missed: Missed) -> dict[str, str]:
+    """For the row of a test."""
+    account, told = missed.account, missed.told
     return {
         "seed": account.public_id,
         "email": account.mailbox.address,
         "provider": account.mailbox.provider,
-        "state": _STATES.get(problem, HealthState.DEGRADED).value,
-        "problem": problem.value,
+        "state": missed.state.value,
+        "problem": told.code,
+        "title": told.title,
+        "next_step": told.next_step,
     }
 
 
-def reason(account: SeedAccount) -> HealthProblem:
+def _missed(asked: SeedAccountQuerySet, taken: SeedAccountQuerySet) -> Iterable[SeedAccount]:
+    """What a person has switched off is not missed."""
+    rest = asked.exclude(pk__in=taken.values("pk")).exclude(mailbox__state=MailboxState.DISABLED)
+    return rest.select_related("mailbox", "health").order_by("mailbox__provider", "mailbox__address", "pk")
+
+
+def _told(account: SeedAccount, problem: HealthProblem) -> Told:
+    """In the words of its last judgement, where that knows the problem already."""
+    health: SeedHealth | None = getattr(account, "health", None)
+    judged = [one for one in health.problems if one[0] == problem] if health else []
+    seen = seed_health.sign_in_words(account) if problem is HealthProblem.SIGN_IN else ()
+    return tell(judged or [[problem.value, "", *seen]], lent=account.is_lent)[0]
+
+
+def _why(account: SeedAccount) -> HealthProblem:
     """The gravest reason why this seed is not used: what its health says, else what its mailbox says itself."""
     health: SeedHealth | None = getattr(account, "health", None)
     judged = [HealthProblem(one[0]) for one in health.problems] if health else []
@@ -49,15 +84,17 @@ def _by_mailbox(mailbox: Mailbox) -> Iterator[HealthProblem]:
         yield HealthProblem.NOT_READ
     if mailbox.fail_count + mailbox.auth_fail_count >= UNREACHABLE_AFTER:
         yield HealthProblem.UNREACHABLE
-    if (mailbox.quota_used or 0.0) >= FULL:
-        yield HealthProblem.MAILBOX_FULL
+
+
+def _why_not_taken(account: SeedAccount) -> HealthProblem:
+    full = (account.mailbox.quota_used or 0.0) >= FULL
+    return HealthProblem.MAILBOX_FULL if full else HealthProblem.NOT_EXPORTED
 
 
 _STATES = {
     HealthProblem.CRASHES: HealthState.QUARANTINED,
     HealthProblem.NO_GOOD_POLL: HealthState.QUARANTINED,
     HealthProblem.SIGN_IN: HealthState.NEEDS_SIGN_IN,
-    HealthProblem.NOT_READ: HealthState.NEW,
 }
 
 

@@ -8,9 +8,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from placement.vocabulary import Reason
-from seedtest.models.mailboxes import FULL, UNREACHABLE_AFTER, MailboxState
+from seedtest.models.mailboxes import (
+    FULL,
+    UNREACHABLE_AFTER,
+    MailboxState,
+    SeedAccount,
+)
 from seedtest.models.seed_health import HealthProblem, HealthState
 from seedtest.reports.seed_words import Weight, weight_of
+from seedtest.services import states
 
 NEARLY_FULL = 0.70
 #: A mailbox that gets more tests than this in a day looks unlike a subscriber's: our guess, no provider says.
@@ -27,6 +33,7 @@ class Facts:
 
     mailbox_state: str
     enabled: bool = True
+    sign_in: tuple[str, ...] = ()  # see `sign_in_words`
     state_reason: str = ""
     known_since: datetime | None = None
     last_good_poll_at: datetime | None = None
@@ -46,12 +53,24 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a problem was seen by, and better words for it than the usual, where there are any."""
+
+    by: str = ""
+    words: tuple[str, ...] = ()  # title, means, next step
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     state: HealthState
-    problems: tuple[tuple[HealthProblem, str], ...]  # with what each was seen by
+    problems: tuple[tuple[HealthProblem, Seen], ...]
     excluded: bool
     full: bool
     biased: bool
+
+    def stored(self) -> list[list[str]]:
+        """As `SeedHealth.problems` keeps them."""
+        return [[problem.value, seen.by, *seen.words] for problem, seen in self.problems]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +81,14 @@ class Question:
     quarantine_after: timedelta
 
 
-_Rule = Callable[[Facts, Question], str | None]
+_Rule = Callable[[Facts, Question], str | Seen | None]
 
 
 def judge(facts: Facts, *, now: datetime, quarantine_after: timedelta) -> Judgement:
     """Every rule is asked; the worst answer is the state."""
     asked = Question(now, quarantine_after)
     answers = ((problem, rule(facts, asked)) for problem, rule in _RULES.items())
-    problems = tuple((problem, seen) for problem, seen in answers if seen is not None)
+    problems = tuple((problem, _seen(said)) for problem, said in answers if said is not None)
     codes = {problem for problem, _ in problems}
     state = _state(facts, codes)
     return Judgement(
@@ -81,20 +100,36 @@ def judge(facts: Facts, *, now: datetime, quarantine_after: timedelta) -> Judgem
     )
 
 
+def _seen(said: str | Seen) -> Seen:
+    return Seen(said) if isinstance(said, str) else said
+
+
 def _state(facts: Facts, codes: set[HealthProblem]) -> HealthState:
     if not facts.enabled or facts.mailbox_state == MailboxState.DISABLED:
         return HealthState.OFF
+    if HealthProblem.SIGN_IN in codes:
+        return HealthState.NEEDS_SIGN_IN  # however long ago: only a person ends it
     if codes & {HealthProblem.NO_GOOD_POLL, HealthProblem.CRASHES}:
         return HealthState.QUARANTINED
-    if HealthProblem.SIGN_IN in codes:
-        return HealthState.NEEDS_SIGN_IN
     if any(weight_of(code) is Weight.DEGRADES for code in codes):
         return HealthState.DEGRADED
     return HealthState.HEALTHY if facts.last_good_poll_at else HealthState.NEW
 
 
-def _sign_in(facts: Facts, asked: Question) -> str | None:
-    return "The last login was refused." if facts.mailbox_state == MailboxState.NEEDS_SIGN_IN else None
+def sign_in_words(account: SeedAccount) -> tuple[str, ...]:
+    """Title, meaning and next step as its mailbox page has them; () where there are no better words than the usual.
+
+    What happens between a provider and somebody else's mailbox is not told.
+    """
+    mailbox = account.mailbox
+    if account.is_lent or not (mailbox.state_problem or mailbox.state_reason):
+        return ()
+    said = states.explain_stored(mailbox)
+    return said.title, said.what_happened, said.what_next
+
+
+def _sign_in(facts: Facts, asked: Question) -> Seen | None:
+    return Seen(words=facts.sign_in) if facts.mailbox_state == MailboxState.NEEDS_SIGN_IN else None
 
 
 def _no_good_poll(facts: Facts, asked: Question) -> str | None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from seedtest.models import SeedAccount, SeedList, Workspace
+from seedtest.models import Workspace
+from seedtest.services.exporting import HandedOut
 from seedtest.services.seeding import SeedingError, add_seed, is_address
 
 COLUMNS = ("address", "password", "provider", "host", "port", "tls", "login", "mailbox_type", "region")
@@ -151,26 +152,18 @@ def _add(workspace: Workspace, number: int, row: Mapping[str, str]) -> ImportedL
     )
 
 
-def exported_accounts(source: SeedList | Workspace) -> list[SeedAccount]:
-    """The members a campaign should be sent to: without those that are switched off, full, or not well."""
-    seeds = SeedAccount.objects.exportable().select_related("mailbox")
-    own = seeds.filter(seed_lists=source) if isinstance(source, SeedList) else seeds.filter(workspace=source)
-    return list(own.order_by("mailbox__provider", "mailbox__address"))
-
-
-def export_lines(seed_list: SeedList) -> str:
+def as_lines(export: HandedOut) -> str:
     """Plain addresses, one a line: what most ESPs take by copy and paste."""
-    return "".join(f"{account.mailbox.address}\n" for account in exported_accounts(seed_list))
+    return "".join(f"{account.mailbox.address}\n" for account in export.accounts)
 
 
-def export_csv(source: SeedList | Workspace, *, now: datetime) -> str:
+def as_csv(export: HandedOut, *, now: datetime) -> str:
     """A table whose header line names the list, its version and the day."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
-    named = f"{source.name} v{source.version}" if isinstance(source, SeedList) else "all seeds"
-    stamp = f"{named} {now:%Y-%m-%d}"
+    stamp = f"{export.name} v{export.version} {now:%Y-%m-%d}"
     writer.writerow(["email", "provider", "mailbox_type", "region", _cell(stamp)])
-    for account in exported_accounts(source):
+    for account in export.accounts:
         told = (account.mailbox.provider, account.mailbox_type, account.region)
         writer.writerow([_address(account.mailbox.address), *(_cell(value) for value in told)])
     return out.getvalue()

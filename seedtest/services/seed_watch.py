@@ -19,8 +19,8 @@ from seedtest.models.mailboxes import MailboxState
 from seedtest.models.seed_health import HealthState
 from seedtest.models.seedtests import Kind
 from seedtest.reports import peers
-from seedtest.services import publishing
-from seedtest.services.seed_health import Facts, Judgement, judge
+from seedtest.services import exporting, publishing
+from seedtest.services.seed_health import Facts, Judgement, judge, sign_in_words
 
 #: Seeds judged in one tick, and how long a judgement stands unless its mailbox changes meanwhile.
 BATCH, STANDS = 100, timedelta(minutes=10)
@@ -50,7 +50,9 @@ def watch(now: datetime) -> int:
     """The tick. Returns how many seeds were judged."""
     accounts = list(_due(now))
     for _, group in groupby(accounts, key=lambda account: account.workspace_id):
-        _watch_some(list(group), now)
+        some = list(group)
+        _watch_some(some, now)
+        exporting.refresh(some[0].workspace, now)
     return len(accounts)
 
 
@@ -96,7 +98,7 @@ def _watch_one(account: SeedAccount, around: Surroundings, now: datetime) -> Non
 def _write(row: SeedHealth, account: SeedAccount, found: Judgement, around: Surroundings, now: datetime) -> None:
     if row.state != found.state:
         row.state, row.since = found.state, now
-    row.problems = [[problem.value, seen] for problem, seen in found.problems]
+    row.problems = found.stored()
     row.excluded, row.full, row.biased = found.excluded, found.full, found.biased
     row.agreement, row.agreement_n = around.agreement.get(account.pk, (None, 0))
     row.newest_message_at = around.newest.get(account.mailbox_id)
@@ -112,7 +114,7 @@ def _tell(account: SeedAccount, before: str, row: SeedHealth, now: datetime) -> 
     if kind:
         body = {
             "seed": account.public_id, "email": account.mailbox.address, "provider": account.mailbox.provider,
-            "state": row.state, "was": before, "problems": [code for code, _ in row.problems],
+            "state": row.state, "was": before, "problems": [one[0] for one in row.problems],
         }  # fmt: skip
         publishing.emit(account.workspace, kind, f"{kind}:{account.public_id}:{now.isoformat()}", body, now=now)
 
@@ -123,6 +125,7 @@ def _facts(account: SeedAccount, around: Surroundings) -> Facts:
     return Facts(
         mailbox_state=mailbox.state,
         enabled=account.enabled,
+        sign_in=sign_in_words(account),
         state_reason=mailbox.state_reason,
         known_since=mailbox.created_at,
         last_good_poll_at=mailbox.last_good_poll_at,

@@ -15,7 +15,7 @@ from placement.errors import CatalogError
 from placement.vocabulary import LoginProblem, Reason
 from seedtest.models import Mailbox, SeedAccount, SeedList, SeedListMember, Workspace
 from seedtest.models.mailboxes import MailboxState, Tls
-from seedtest.services import oauth, signing_in
+from seedtest.services import exporting, oauth, signing_in
 
 # A complaint never repeats what was given: in a table with shifted columns that may be the password.
 _UNKNOWN_PROVIDER = (
@@ -230,4 +230,5 @@ def set_members(seed_list: SeedList, accounts: Iterable[SeedAccount]) -> bool:
             SeedListMember(seed_list=seed_list, seed_account_id=pk) for pk in sorted(wanted - present)
         )
         seed_list.raise_version()
+        exporting.settle(seed_list)
     return True

@@ -8,6 +8,7 @@ from placement import providers
 from placement.diagnosis import LOGIN_PROBLEMS, REASONS, Explanation
 from placement.vocabulary import LoginProblem, Reason
 from seedtest.models.mailboxes import Mailbox
+from seedtest.services.oauth import sign_in_name
 
 _PROBLEMS = {problem.value: problem for problem in LoginProblem}
 
@@ -19,7 +20,7 @@ def explain(mailbox: Mailbox, reason: Reason, problem: LoginProblem) -> Explanat
     entry = mailbox.catalog_entry
     setup = entry.auth.setup
     name = "the mail server" if entry.id == providers.GENERIC.id else entry.name
-    words = {"provider": name, "setup": f"{_capital(setup)}." if setup else ""}
+    words = {"provider": name, "sign_in": sign_in_name(entry) or name, "setup": f"{_capital(setup)}." if setup else ""}
     texts = asdict(LOGIN_PROBLEMS[problem])
     return Explanation(**{name: _capital(text.format(**words).strip()) for name, text in texts.items()})
 

@@ -35,7 +35,10 @@ def test_no_login_problem_is_without_an_explanation():
 
 @pytest.mark.parametrize("problem", LOGIN_PROBLEMS, ids=lambda problem: problem.name.lower())
 def test_a_login_problem_names_the_provider_and_says_what_to_do(problem: LoginProblem):
-    texts = [text.format(provider="Outlook.com", setup="Switch IMAP on.") for text in astuple(LOGIN_PROBLEMS[problem])]
+    texts = [
+        text.format(provider="Outlook.com", sign_in="Microsoft", setup="Switch IMAP on.")
+        for text in astuple(LOGIN_PROBLEMS[problem])
+    ]
     title, *sentences = texts
     assert "Outlook.com" in title and not title.endswith(".")
     assert all(len(sentence) >= 40 and sentence.endswith(".") for sentence in sentences)

@@ -39,6 +39,13 @@ def test_a_refused_password_needs_a_sign_in_and_excludes():
     assert (found.state, found.excluded) == (HealthState.NEEDS_SIGN_IN, True)
 
 
+def test_a_refusal_that_is_days_old_still_needs_a_person_and_does_not_come_back_by_itself():
+    found = judged(
+        mailbox_state="needs_sign_in", failures=9, last_failed_poll_at=NOW, last_good_poll_at=NOW - timedelta(days=4)
+    )
+    assert found.state == HealthState.NEEDS_SIGN_IN
+
+
 def test_days_of_failed_looks_quarantine_and_the_first_good_look_brings_back():
     lost = {"last_good_poll_at": NOW - timedelta(days=3), "last_failed_poll_at": NOW, "mailbox_state": "degraded"}
     found = judged(failures=9, **lost)
@@ -92,7 +99,7 @@ def test_more_than_twenty_tests_a_day_are_a_warning():
 
 
 def test_messages_in_odd_folders_are_told_with_the_folders():
-    (told,) = tell(judged(odd_folders=("Shopping",)).problems)
+    (told,) = tell(judged(odd_folders=("Shopping",)).stored())
     assert "Shopping" in told.seen_by and "rule" in told.means
 
 

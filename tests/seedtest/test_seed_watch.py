@@ -9,7 +9,8 @@ import pytest
 from placement.vocabulary import FullCheck
 from seedtest import models, reports
 from seedtest.models.clock import db_now
-from seedtest.services import intake, recording, seed_tables, seed_watch
+from seedtest.reports.seed_words import tell
+from seedtest.services import exporting, intake, recording, seed_watch
 from seedtest.services.intake import IntakeError, NewTest
 from tests.seedtest.scans import LOOKED_EVERYWHERE, look_at, scanned
 
@@ -121,8 +122,7 @@ def test_exports_leave_out_seeds_that_would_bounce_or_cannot_be_seen(seed, cast,
     seed_list = models.SeedList.objects.create(workspace=cast.workspace, name="Core")
     seed_list.seed_accounts.add(seed, well)
     watch(seed, **ill)
-    assert seed_tables.export_lines(seed_list) == f"{well.mailbox.address}\n"
-    assert "Core v1" in seed_tables.export_csv(seed_list, now=now)
+    assert [one.mailbox.address for one in exporting.exported_accounts(seed_list)] == [well.mailbox.address]
 
 
 def test_a_seed_that_three_campaigns_passed_over_is_not_on_the_list(seed, cast, make_seed, make_test):
@@ -190,3 +190,19 @@ def test_a_full_message_window_proves_no_miss_either(seed, cast, make_test):
     assert (test.results.get().placement, test.results.get().reason) == ("unknown", "mailbox_full")
     seed.mailbox.refresh_from_db()
     assert seed.mailbox.window_used == 0.94
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"state_reason": "auth_failed", "state_problem": "not_signed_in"}, "Nobody has signed in"),
+        ({"state_reason": "secret_unreadable"}, "encryption key"),
+        ({"state_reason": "auth_failed", "state_problem": "sign_in_instead"}, "needs sign-in with Microsoft"),
+    ],
+)
+def test_health_says_why_nobody_gets_in_as_the_page_of_the_mailbox_does(cast, make_seed, said, words):
+    outlook = make_seed(cast.workspace, "outlook_com")
+    health = watch(outlook, state="needs_sign_in", **said)
+    (told,) = tell(health.problems)
+    assert words in f"{told.title} {told.means}" and told.next_step
+    assert "refuses our login" not in told.means

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seedtest.models import Mailbox, SeedAccount, SeedList
-from seedtest.services import seed_tables, seeding
+from seedtest.services import exporting, seed_tables, seeding
 
 
 def test_a_gmail_address_brings_its_own_server(cast):
@@ -86,6 +86,11 @@ def test_a_seed_of_another_workspace_cannot_be_put_on_a_list(cast, make_seed):
     assert not seed_list.members.exists()
 
 
+def exported(source, now):
+    """The lines of the CSV."""
+    return seed_tables.as_csv(exporting.hand_out(source, now=now), now=now).splitlines()
+
+
 def test_an_export_leaves_out_what_is_switched_off(cast, make_seed, now):
     seed_list = SeedList.objects.create(workspace=cast.workspace, name="Main")
     kept, off, dead = (
@@ -95,14 +100,14 @@ def test_an_export_leaves_out_what_is_switched_off(cast, make_seed, now):
     seeding.set_members(seed_list, [kept, off, dead])
     SeedAccount.objects.filter(pk=off.pk).update(enabled=False)
     Mailbox.objects.filter(pk=dead.mailbox_id).update(state="quarantined")
-    assert seed_tables.export_lines(seed_list) == "kept@gmail.example\n"
+    assert seed_tables.as_lines(exporting.hand_out(seed_list, now=now)) == "kept@gmail.example\n"
 
 
 def test_the_csv_names_list_version_and_day_and_holds_no_formula(cast, make_seed, now):
     seed_list = SeedList.objects.create(workspace=cast.workspace, name="Main", version=6)
     address = "=cmd@gmail.example"
     seeding.set_members(seed_list, [make_seed(cast.workspace, address=address, last_good_poll_at=now)])
-    header, row, *_ = seed_tables.export_csv(seed_list, now=now).splitlines()
+    header, row, *_ = exported(seed_list, now)
     assert header == f"email,provider,mailbox_type,region,Main v7 {now:%Y-%m-%d}"
     assert row.startswith("'=cmd@gmail.example,gmail")
 
@@ -110,7 +115,7 @@ def test_the_csv_names_list_version_and_day_and_holds_no_formula(cast, make_seed
 @pytest.mark.parametrize("address", ["-anna@gmail.example", "+anna@gmail.example"])
 def test_an_address_is_exported_as_the_esp_must_send_to_it(cast, make_seed, address, now):
     make_seed(cast.workspace, address=address, last_good_poll_at=now)
-    assert seed_tables.export_csv(cast.workspace, now=now).splitlines()[1].startswith(f"{address},gmail")
+    assert exported(cast.workspace, now)[1].startswith(f"{address},gmail")
 
 
 @pytest.mark.parametrize(
@@ -124,4 +129,4 @@ def test_an_address_is_exported_as_the_esp_must_send_to_it(cast, make_seed, addr
 )
 def test_a_seed_that_may_bounce_is_in_no_export_even_before_it_is_judged(cast, make_seed, ill, now):
     make_seed(cast.workspace, **({"last_good_poll_at": now} | ill))
-    assert seed_tables.exported_accounts(cast.workspace) == []
+    assert exporting.exported_accounts(cast.workspace) == []

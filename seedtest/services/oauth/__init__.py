@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seedtest.services.oauth.clients import MICROSOFT, OAuthClient, can_sign_in, client_of
+from seedtest.services.oauth.clients import MICROSOFT, OAuthClient, can_sign_in, client_of, sign_in_name
 from seedtest.services.oauth.contract import Begun, Issuer, Tokens
 from seedtest.services.oauth.errors import SignInLost, TokenServiceDown
 from seedtest.services.oauth.microsoft import MicrosoftIssuer
@@ -10,7 +10,7 @@ from seedtest.services.oauth.plain import PlainIssuer
 
 __all__ = [
     "Begun", "Issuer", "OAuthClient", "SignInLost", "TokenServiceDown", "Tokens", "can_sign_in", "client_of",
-    "issuer_of",
+    "issuer_of", "sign_in_name",
 ]  # fmt: skip
 
 _ISSUERS: dict[str, Issuer] = {MICROSOFT: MicrosoftIssuer()}

@@ -51,6 +51,11 @@ def client_of(provider: Provider, tenant: str = "") -> OAuthClient:
     return OAuthClient(family, name, str(given["client_id"]), secret, endpoints.for_tenant(tenant))
 
 
+def sign_in_name(provider: Provider) -> str:
+    """What people call the sign-in of this provider; "" where it has none."""
+    return FAMILY_NAMES.get(FAMILIES.get(provider.id, ""), provider.name) if provider.oauth else ""
+
+
 def can_sign_in(provider: Provider) -> bool:
     """Is there a client, so that "Connect" is worth showing?"""
     try:
