@@ -80,6 +80,16 @@ class Fields:
             raise self.wrong(name, f"must be written as [[{name}]] tables")
         return tuple(Fields(self.file, entry, f"{self._path}{name}[{i}].") for i, entry in enumerate(entries))
 
+    def texts_or_tables(self, name: str) -> tuple[str | Fields, ...]:
+        """A list that mixes plain texts with inline tables."""
+        entries: list[Any] = self._take(name, list, [])
+        return tuple(
+            Fields(self.file, entry, f"{self._path}{name}[{index}].")
+            if isinstance(entry, dict)
+            else self._entry(name, index, entry)
+            for index, entry in enumerate(entries)
+        )
+
     def finish(self) -> None:
         if not self._left:
             return

@@ -104,11 +104,29 @@ class ImapEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One thing a person does on the way to a seed.
+
+    `source` tells it: a help page's https:// address, or a key of sources.toml. `verified`: that source was checked;
+    without it the step is hearsay until somebody has done it on a live account.
+    """
+
+    text: str
+    source: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
     required: Requirement
     methods: tuple[AuthMethod, ...]  # the best first
     setup: str = ""  # what a person must do first, for the screen
-    steps: tuple[str, ...] = ()  # the same click by click, for the guide to a seed
+    sign_up: str = ""  # the page on which a mailbox is registered
+    # Click by click, for the guide to a seed:
+    create: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()  # until IMAP lets us in
+    app_password: tuple[Step, ...] = ()
+    leave_empty: tuple[Step, ...] = ()  # beyond what every seed leaves empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,7 @@ class AppOnly:
     scope: str
     permission: str
     setup: str
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +150,7 @@ class OAuth:
     tenant: str = ""  # what "{tenant}" stands for when the operator names none
     pkce: bool = False
     app_only: AppOnly | None = None
+    steps: tuple[Step, ...] = ()  # how an app is registered; none: the provider registers none for us
     notes: tuple[str, ...] = ()
 
     def for_tenant(self, tenant: str = "") -> OAuth:

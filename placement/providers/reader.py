@@ -26,6 +26,7 @@ from placement.providers.model import (
     Position,
     Provider,
     Requirement,
+    Step,
     Subaddress,
     SubaddressStatus,
     Tabs,
@@ -133,7 +134,11 @@ def _auth(table: Fields, kind: Kind) -> Auth:
         required=table.word("required", Requirement),
         methods=table.words("methods", AuthMethod),
         setup=table.text("setup", ""),
-        steps=table.texts("steps"),
+        sign_up=table.checked("sign_up", table.text("sign_up", ""), _https_or_empty),
+        create=_steps(table, "create"),
+        steps=_steps(table, "steps"),
+        app_password=_steps(table, "app_password"),
+        leave_empty=_steps(table, "leave_empty"),
     )
     if (auth.required is Requirement.NONE) != (kind is Kind.GATEWAY):
         raise table.wrong("required", "'none' is for gateways, and gateways have nothing else")
@@ -141,6 +146,23 @@ def _auth(table: Fields, kind: Kind) -> Auth:
         raise table.wrong("methods", "is empty: how does a mailbox log in?")
     table.finish()
     return auth
+
+
+def _steps(table: Fields, name: str) -> tuple[Step, ...]:
+    return tuple(Step(one) if isinstance(one, str) else _step(one) for one in table.texts_or_tables(name))
+
+
+def _step(table: Fields) -> Step:
+    source = table.text("source", "")
+    step = Step(
+        text=table.text("text"),
+        source=table.checked("source", source, _source) if source else "",
+        verified=table.flag("verified"),
+    )
+    if step.verified and not step.source:
+        raise table.wrong("source", "is missing: who told this step, that it counts as verified?")
+    table.finish()
+    return step
 
 
 def _oauth(table: Fields) -> OAuth:
@@ -155,6 +177,7 @@ def _oauth(table: Fields) -> OAuth:
         pkce=table.flag("pkce"),
         flows=table.words("flows", Flow) or (Flow.AUTHORIZATION_CODE,),
         app_only=_app_only(app_only) if app_only else None,
+        steps=_steps(table, "steps"),
         notes=table.texts("notes"),
     )
     if "{tenant}" in oauth.authorize + oauth.token + oauth.device_code and not oauth.tenant:
@@ -166,7 +189,7 @@ def _oauth(table: Fields) -> OAuth:
 
 
 def _app_only(table: Fields) -> AppOnly:
-    app_only = AppOnly(table.text("scope"), table.text("permission"), table.text("setup"))
+    app_only = AppOnly(table.text("scope"), table.text("permission"), table.text("setup"), _steps(table, "steps"))
     table.finish()
     return app_only
 
@@ -226,6 +249,8 @@ def _subaddress(table: Fields | None) -> Subaddress:
 def _agree(fields: Fields, provider: Provider) -> None:
     """What one field says must fit what another says."""
     oauth_methods = OAUTH_METHODS.intersection(provider.auth.methods)
+    if provider.auth.app_password and AuthMethod.APP_PASSWORD not in provider.auth.methods:
+        raise fields.wrong("auth.app_password", "goes with the method app_password, and only with it")
     if oauth_methods and provider.oauth is None:
         raise fields.wrong("oauth", f"is missing, but auth.methods has {', '.join(sorted(oauth_methods))}")
     if (provider.tabs is Tabs.FOLDERS) != bool(provider.category_folders):

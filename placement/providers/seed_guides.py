@@ -11,32 +11,28 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from placement.providers.model import AuthMethod, Kind, Provider, Requirement, Tabs
+from placement.providers.model import AppOnly, AuthMethod, Kind, OAuth, Provider, Requirement, Step, Tabs
 from placement.providers.registry import shipped
 
-Steps = tuple[str, ...]
-
-UNVERIFIED: Final = "*(not verified on a live account)*"
-
-_CREATE: Final[dict[Kind, Steps]] = {
+UNVERIFIED: Final = "*(unverified)*"
+_LEGEND: Final = (
+    "*(unverified)* marks what nobody has done on a live account for us yet; a link beside it leads to the provider's "
+    "own help. Steps with a source instead were told by one we checked ([what the names mean]"
+    "(../../placement/providers/sources.toml)). Menus move: tell us what you saw."
+)
+_BEFORE: Final[dict[Kind, str]] = {
     Kind.CONSUMER: (
-        "Register the mailbox in a browser, with a name and a recovery address of your own. One person, one sitting, "
-        "two or three mailboxes at most: many registrations from one address get locked.",
-        "Write down the password, the recovery phone and the date.",
+        "Use a name and a recovery address of your own, and make two or three mailboxes in one sitting at most: many "
+        f"from one internet address get locked {UNVERIFIED}. Write down password, recovery phone and date."
     ),
     Kind.BUSINESS: (
-        "Use a domain of your own that sends nothing and is only there for seeds. Point its MX at the provider.",
-        "Make one licensed user for each seed; a shared mailbox or an alias is no seed.",
+        "Take a domain of your own that sends nothing and is only there for seeds; one paid user is one seed."
     ),
     Kind.ISP: (
-        "The mailbox comes with a contract for a line, so it has to belong to somebody: a colleague or a customer who "
-        "lends one that nobody uses.",
-        "Check that the address is the primary one of the contract, and that nobody's mail program cleans it.",
+        f"The mailbox comes with somebody's contract {UNVERIFIED}. It has to be one that nobody uses and that no mail "
+        "program cleans; write down whose it is. Such a seed is for later, not for a first set."
     ),
-    Kind.HOSTING: (
-        "Order the smallest mail package with a domain of your own, and point the domain's MX at it.",
-        "Make one mailbox for each seed, with its own password.",
-    ),
+    Kind.HOSTING: "Take a domain that sends nothing; one mailbox with its own password is one seed.",
 }
 _SIGN_IN: Final[dict[Requirement, str]] = {
     Requirement.PASSWORD: "The password of the mailbox is enough.",
@@ -45,44 +41,16 @@ _SIGN_IN: Final[dict[Requirement, str]] = {
     Requirement.PASSWORD_OR_APP_PASSWORD: "The password works; with two-factor sign-in an app password is needed.",
     Requirement.APP_PASSWORD_OR_OAUTH2: "An app password, or an OAuth app of yours.",
     Requirement.OAUTH2_OR_APP_PASSWORD: "An OAuth app of yours, or an app password where the account still offers it.",
-    Requirement.OAUTH2_OR_PASSWORD: "An OAuth app of yours; a password only where third-party access is allowed.",
-    Requirement.OAUTH2: "Only an OAuth app: no password of any kind is taken over IMAP.",
+    Requirement.OAUTH2_OR_PASSWORD: "A password where access by third parties is switched on; else only an OAuth app.",
+    Requirement.OAUTH2: "An OAuth app of yours: the account's password is not taken over IMAP.",
     Requirement.BRIDGE: "The password that the provider's bridge program shows.",
 }
-_APP_PASSWORD: Final = (
-    "Sign in to the account's web pages and look under security, or sign-in, for app passwords.",
-    "Make one for this service alone, copy it at once: it is shown a single time.",
-)
-_TESTING: Final = (
-    "Set the app to «Internal» (Workspace) or publish it. In «Testing» its refresh tokens end after 7 days, and every "
-    "seed asks for a new sign-in each week."
-)
-_CLOSED: Final = "There is no open registration: the mail scope needs an agreement with Yahoo. Plan for app passwords."
-#: Host of the authorisation address → how an app is registered there.
-_APPS: Final[dict[str, Steps]] = {
-    "accounts.google.com": (
-        "console.cloud.google.com: make a project and enable the Gmail API.",
-        "OAuth consent screen: add the scope `https://mail.google.com/` (restricted).",
-        _TESTING,
-        "Credentials > Create OAuth client ID > Web application; the redirect address is the one this service shows.",
-        "Put client id and secret into the settings of this service, then «Connect» each mailbox.",
-    ),
-    "login.microsoftonline.com": (
-        "entra.microsoft.com > App registrations > New; for Outlook.com choose personal Microsoft accounts.",
-        "API permissions: Office 365 Exchange Online > `IMAP.AccessAsUser.All` and `offline_access`; without the "
-        "latter there is no refresh token.",
-        "Certificates & secrets: make a client secret and note the day it ends.",
-        "Authentication: add the redirect address that this service shows.",
-        "Put client id and secret into the settings of this service, then «Connect» each mailbox.",
-    ),
-    "api.login.yahoo.com": (_CLOSED,),
-    "api.login.aol.com": (_CLOSED,),
+#: Host of the authorisation address → where the app's id and secret go; every other provider is named in OAUTH_CLIENTS.
+_SETTINGS: Final[dict[str, str]] = {
+    "accounts.google.com": "`OAUTH_GOOGLE_CLIENT_ID` and `OAUTH_GOOGLE_CLIENT_SECRET`",
+    "login.microsoftonline.com": "`OAUTH_MICROSOFT_CLIENT_ID` and `OAUTH_MICROSOFT_CLIENT_SECRET`",
 }
-_ANY_APP: Final = (
-    "Register an app in the provider's developer pages, with the scopes {scopes} and the redirect address that this "
-    "service shows.",
-    "Put client id and secret into the settings of this service, then «Connect» each mailbox.",
-)
+_NO_APP: Final = "None can be registered for this, as far as known; go by the password above."
 _EMPTY: Final = (
     "Filters and rules: none, forwarding: none. A rule files the message before the provider's own judgement shows.",
     "Contacts, safe senders, blocked senders: none, and nobody writes from the mailbox: a sender that is known skips "
@@ -97,6 +65,27 @@ _TABS: Final[dict[Tabs, str]] = {
     Tabs.NOT_EXPOSED: "The web pages sort the inbox; IMAP does not show it, so no tab is measured.",
     Tabs.NONE: "There are no inbox tabs.",
 }
+_TABS_CHECK: Final[dict[Tabs, str]] = {
+    Tabs.GMAIL: "The line «Tabs» must not say «switched off in this account»: set the inbox type as said above.",
+    Tabs.FOLDERS: "The folders that stand for inbox tabs must be listed as «Inbox tab».",
+}
+_FOUR: Final = "After four refusals within an hour we wait."
+_IF_REFUSED: Final = (
+    "If the login is refused, sign in on the web with the same password, look for a warning there, and look again "
+    f"whether IMAP is switched on. {_FOUR}"
+)
+_IF_APP_PASSWORD_REFUSED: Final = (
+    "If the login is refused, it is nearly always the account's password in place of the app password, or an app "
+    f"password that ended: make a new one. {_FOUR}"
+)
+_IF_TOKEN_REFUSED: Final = (
+    "If the login is refused although «Connect» worked, IMAP is switched off for the mailbox, or somebody else than "
+    "the seed signed in."
+)
+_IF_BRIDGE_REFUSED: Final = (
+    "If nothing answers, the bridge is not running or its address is missing in `NETGUARD_ALLOW`; if the login is "
+    f"refused, it is the account's password in place of the bridge's. {_FOUR}"
+)
 _GENERATED: Final = (
     "Generated from `placement/providers/catalog/` by `python -m placement.providers.seed_guides docs/seeds`; do not "
     "edit. What all seeds have in common: [README](README.md)."
@@ -105,15 +94,17 @@ _GENERATED: Final = (
 
 def guide(provider: Provider) -> str:
     """The page of one provider that has mailboxes."""
-    parts = [f"# A seed at {provider.name}", _GENERATED, _facts(provider)]
-    parts += [_section(f"1. Create the mailbox {UNVERIFIED}", _numbered(_CREATE[provider.kind]))]
-    parts += [_section(f"2. Let IMAP in{_mark(provider, 'auth')}", _access(provider))]
-    parts += [_section(f"3. {title}", text) for title, text in _credentials(provider)]
-    parts += [_section("Leave empty", _bullets(_EMPTY))]
-    parts += [_section("Add it", _added(provider))]
-    parts += [_section("Keep it alive", _alive(provider))]
-    parts += [_section("Known about it", _bullets(provider.notes))] if provider.notes else []
-    parts += [_section("Not verified on a live account", _bullets(f"`{one}`" for one in provider.unverified))]
+    parts = [f"# A seed at {provider.name}", _GENERATED, _facts(provider), _LEGEND]
+    ways_in = enumerate(_ways_in(provider), 1)
+    parts += [_section(f"{number}. {title}", text) for number, (title, text) in ways_in]
+    parts += [
+        _section("Leave empty", _bullets([*map(_told, provider.auth.leave_empty), *_EMPTY])),
+        _section("Add it", _added(provider)),
+        _section("Check it", _checked(provider)),
+        _section("Keep it alive", _alive(provider)),
+    ]
+    parts += [_section("For technicians", _bullets(map(_sentence, provider.notes)))] if provider.notes else []
+    parts += [_section("Not verified in the catalogue", _bullets(f"`{one}`" for one in provider.unverified))]
     return "\n\n".join(parts) + "\n"
 
 
@@ -127,45 +118,130 @@ def _facts(provider: Provider) -> str:
     assert imap is not None
     login = "the whole address" if imap.username == "email" else "the part before the @"
     lines = [
-        f"IMAP at `{imap.host}:{imap.port}` ({imap.tls.value}), login: {login}.",
-        f"Addresses: {', '.join(f'`@{domain}`' for domain in provider.domains[:8]) or 'of your own domain'}.",
-        f"Spam folder: {', '.join(f'`{name}`' for name in provider.junk_names[:3])}. {_TABS[provider.tabs]}",
+        f"IMAP at `{imap.host}:{imap.port}` ({imap.tls.value}), login: {login}{_mark(provider, 'imap')}.",
+        f"Addresses: {', '.join(map(_domain, provider.domains[:8])) or 'of your own domain'}.",
+        f"Spam folder: {', '.join(f'`{name}`' for name in provider.junk_names[:3])}{_mark(provider, 'junk_names')}. "
+        f"{_TABS[provider.tabs]}",
     ]
-    return _bullets([*lines, *([imap.note] if imap.note else [])])
+    return _bullets([*lines, *([f"Note: {_stop(imap.note)}"] if imap.note else [])])
 
 
-def _access(provider: Provider) -> str:
+def _domain(domain: str) -> str:
+    """`.example` stands for every subdomain of example."""
+    return f"`@your-name{domain}`" if domain.startswith(".") else f"`@{domain}`"
+
+
+def _ways_in(provider: Provider) -> Iterable[tuple[str, str]]:
+    """The numbered sections: what a person does at the provider, in this order."""
     auth = provider.auth
-    steps = auth.steps or ((auth.setup,) if auth.setup else ("Nothing is known that has to be switched on first.",))
-    return _SIGN_IN[auth.required] + "\n\n" + _numbered(_sentence(step) for step in steps)
-
-
-def _credentials(provider: Provider) -> Iterable[tuple[str, str]]:
-    if AuthMethod.APP_PASSWORD in provider.auth.methods and not provider.auth.steps:
-        yield f"App password {UNVERIFIED}", _numbered(_APP_PASSWORD)
-    if provider.oauth is None or not any(method in provider.oauth.sasl for method in provider.auth.methods):
+    yield "Create the mailbox", _created(provider)
+    yield "Let IMAP in", f"{_sign_in(provider)}{_mark(provider, 'auth')}\n\n{_numbered(map(_told, auth.steps))}"
+    if auth.app_password:
+        yield "App password", _numbered(map(_told, auth.app_password))
+    if provider.oauth is None or not any(method in provider.oauth.sasl for method in auth.methods):
         return
-    host = urlsplit(provider.oauth.authorize).hostname or ""
-    scopes = ", ".join(f"`{scope}`" for scope in provider.oauth.scopes)
-    steps = [step.format(scopes=scopes) for step in _APPS.get(host, _ANY_APP)]
-    remarks = [f"Remark: {note}" for note in provider.oauth.notes]
-    app_only = provider.oauth.app_only
-    if app_only:
-        remarks.append(f"One consent for all: permission `{app_only.permission}`; {app_only.setup}")
-    yield f"OAuth app {UNVERIFIED}", _numbered(steps) + ("\n\n" + _bullets(remarks) if remarks else "")
+    yield "OAuth app", _app(provider, provider.oauth)
+    if provider.oauth.app_only:
+        yield "Instead: as the application, for a whole company", _app_only(provider.oauth.app_only)
+
+
+def _created(provider: Provider) -> str:
+    page = f"Sign-up page: <{provider.auth.sign_up}> {UNVERIFIED}\n\n" if provider.auth.sign_up else ""
+    return f"{page}{_BEFORE[provider.kind]}\n\n{_numbered(map(_told, provider.auth.create))}"
+
+
+def _sign_in(provider: Provider) -> str:
+    required = provider.auth.required
+    closed = provider.oauth is not None and not provider.oauth.steps
+    if required is Requirement.APP_PASSWORD_OR_OAUTH2 and closed:
+        required = Requirement.APP_PASSWORD
+    return _SIGN_IN[required]
+
+
+def _app(provider: Provider, oauth: OAuth) -> str:
+    if not oauth.steps:
+        return "\n\n".join([f"{_NO_APP} {UNVERIFIED}", _bullets(map(_sentence, oauth.notes))]).strip()
+    client = f'`OAUTH_CLIENTS={{"{provider.id}": {{"client_id": "…", "client_secret": "…"}}}}`'
+    settings = _SETTINGS.get(urlsplit(oauth.authorize).hostname or "", client)
+    steps = [
+        *map(_told, oauth.steps),
+        f"Put client ID and secret into {settings} (the `.env` file, see [settings](../settings.md)) and restart.",
+        "Open «Check connection» of each mailbox, press «Connect», sign in there as the seed, and agree.",
+    ]
+    return (
+        f"Once for the whole installation, by its operator; every seed then signs in through it.\n\n{_numbered(steps)}"
+    )
+
+
+def _app_only(app_only: AppOnly) -> str:
+    steps = [
+        *map(_told, app_only.steps),
+        "Put client ID and secret into the settings as above.",
+        "Open «Check connection» > «Connect» of each mailbox as an operator, enter the «Directory (tenant) ID» under "
+        "«As the application, for a whole company», and press «Use the application's access».",
+    ]
+    head = f"Nobody signs in as the seed: an administrator grants `{app_only.permission}` once, for named mailboxes."
+    return f"{head}\n\n{_numbered(steps)}"
 
 
 def _added(provider: Provider) -> str:
     if provider.auth.required is Requirement.OAUTH2:
-        how = "Admin > Seed accounts > Add, then «Connect» on the page of its mailbox: a person signs in once."
-    else:
-        secret = "app password" if AuthMethod.APP_PASSWORD in provider.auth.methods else "password"
-        line = f"address,password,provider\nyou@{_example_domain(provider)},the {secret},{provider.id}"
-        how = (
-            f"Admin > Seed accounts > Add: address and {secret}; the server is recognised. Many at once as CSV:\n\n"
-            f"```\n{line}\n```"
+        app_only = provider.oauth is not None and provider.oauth.app_only is not None
+        instead = ", or «Use the application's access» once for each mailbox" if app_only else ""
+        return (
+            "Admin > Seed accounts > Add: only the address. Then «Connect» on the page of its mailbox, where a person "
+            f"signs in once as the seed{instead}."
         )
-    return f"{how}\n\nThen «Check connection»: it must say that inbox and spam folder are visible."
+    secret = "app password" if AuthMethod.APP_PASSWORD in provider.auth.methods else "password"
+    line = f"address,password,provider\nyou@{_example_domain(provider)},the {secret},{provider.id}"
+    recognised = "the server is recognised" if provider.domains else f"choose «{provider.name}» as the provider"
+    return (
+        f"{_local_server(provider)}Admin > Seed accounts > Add: address and {secret}; {recognised}. Many at once as "
+        f"CSV:\n\n```\n{line}\n```"
+    )
+
+
+def _local_server(provider: Provider) -> str:
+    """A bridge program is dialled on the poller's own machine, under a certificate of its own."""
+    if provider.auth.required is not Requirement.BRIDGE or provider.imap is None:
+        return ""
+    where = f"{provider.imap.host}:{provider.imap.port}"
+    steps = (
+        f"Set `NETGUARD_ALLOW={where}` for web and workers and restart: without it no private address is dialled. A "
+        "check (W001) then warns that such an address is open; that is meant.",
+        "Add the seed as below, with the password the bridge shows. The first check says that the certificate is not "
+        "trusted.",
+        "Open «Password and server» of its mailbox and paste the exported certificate, the whole block from "
+        "`-----BEGIN CERTIFICATE-----`, into «own CA certificate»; it is trusted for this mailbox alone.",
+    )
+    return _numbered(steps) + "\n\n"
+
+
+def _checked(provider: Provider) -> str:
+    """What a person sees when all is well, and where to look when it is not."""
+    junk = provider.junk_names[0] if provider.junk_names else "the spam folder"
+    command = f"manage.py checkmailbox you@{_example_domain(provider)}"
+    lines = [
+        "«Check connection» must say «Connected: inbox and spam folder can be read».",
+        f"`{command}` shows the same in a terminal, and more: it must list `INBOX: Inbox` and one folder as Spam "
+        f"(`{junk}: Spam`, or its name in the mailbox's language).",
+        *([_TABS_CHECK[provider.tabs]] if provider.tabs in _TABS_CHECK else []),
+        "Send one message to the seed from elsewhere and run it again: the provider is then named under "
+        "«Authentication-Results».",
+        f"Lines that begin with `!` say where our catalogue is wrong: `{command} --write FILE` writes down what was "
+        "seen, without naming anybody; send it to us.",
+        _if_refused(provider),
+    ]
+    return _bullets(lines)
+
+
+def _if_refused(provider: Provider) -> str:
+    match provider.auth.required:
+        case Requirement.OAUTH2:
+            return _IF_TOKEN_REFUSED
+        case Requirement.BRIDGE:
+            return _IF_BRIDGE_REFUSED
+    return _IF_APP_PASSWORD_REFUSED if provider.auth.app_password else _IF_REFUSED
 
 
 def _example_domain(provider: Provider) -> str:
@@ -174,7 +250,7 @@ def _example_domain(provider: Provider) -> str:
 
 def _alive(provider: Provider) -> str:
     limits = provider.limits
-    lines = ["Sign in to its web pages every few months: a poll over IMAP may not count as use."]
+    lines = [f"Sign in to its web pages every few months: a poll over IMAP may not count as use {UNVERIFIED}."]
     if limits.inactive_days:
         mark = _mark(provider, "limits.inactive_days")
         lines.append(f"It is closed after about {limits.inactive_days} days without a web login{mark}.")
@@ -191,6 +267,16 @@ def _alive(provider: Provider) -> str:
     return _bullets(lines)
 
 
+def _told(step: Step) -> str:
+    """A step with what it rests on."""
+    text = _stop(step.text)
+    if step.verified:
+        return f"{text} (source: {step.source})"
+    if step.source.startswith("https://"):
+        return f"{text} {UNVERIFIED[:-2]}; [{urlsplit(step.source).hostname}]({step.source}))*"
+    return f"{text} {UNVERIFIED}"
+
+
 def _mark(provider: Provider, name: str) -> str:
     """Says so where the catalogue lists this field, or a part of it, as unverified."""
     fields = [remark.partition(":")[0] for remark in provider.unverified]
@@ -199,7 +285,10 @@ def _mark(provider: Provider, name: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
+    return _stop(text[:1].upper() + text[1:])
+
+
+def _stop(text: str) -> str:
     return text if text.endswith((".", "?")) else f"{text}."
 
 

@@ -39,6 +39,10 @@ name = "Offers"
 tab = "promotions"
 """
 
+METHODS = 'methods = ["password"]'
+VERIFIED = '{ text = "Open it.", verified = true }'
+STRANGER = '{ text = "Open it.", source = "hearsay" }'
+
 #: (what, the text to replace, by what, the field that must be named, words of the complaint)
 BROKEN = [
     ("missing_host", 'host = "imap.hill.example"', "", "imap.host", "is missing"),
@@ -52,6 +56,14 @@ BROKEN = [
     ("unknown_kind", '"consumer"', '"private"', "kind", "known are consumer"),
     ("no_methods", 'methods = ["password"]', "methods = []", "auth.methods", "is empty"),
     ("unknown_method", 'methods = ["password"]', 'methods = ["plain"]', "auth.methods[0]", "is unknown"),
+    ("steps_as_text", METHODS, f'{METHODS}\nsteps = "Open it."', "auth.steps", "a list"),
+    ("empty_step", METHODS, f'{METHODS}\nsteps = [" "]', "auth.steps[0]", "must be a text"),
+    ("step_of_a_number", METHODS, f"{METHODS}\ncreate = [1]", "auth.create[0]", "must be a text"),
+    ("step_without_text", METHODS, f"{METHODS}\nsteps = [{{ verified = true }}]", "auth.steps[0].text", "is missing"),
+    ("verified_by_nobody", METHODS, f"{METHODS}\nsteps = [{VERIFIED}]", "auth.steps[0].source", "who told this step"),
+    ("step_by_a_stranger", METHODS, f"{METHODS}\nsteps = [{STRANGER}]", "auth.steps[0].source", "no key of sources"),
+    ("app_password_alone", METHODS, f'{METHODS}\napp_password = ["Make one."]', "auth.app_password", "goes with"),
+    ("sign_up_without_https", METHODS, f'{METHODS}\nsign_up = "hill.example"', "auth.sign_up", "https://"),
     ("oauth_absent", 'methods = ["password"]', 'methods = ["xoauth2"]', "oauth", "is missing"),
     ("broken_regex", "'mx\\d+\\.hill\\.example'", "'mx('", "authserv_ids[0]", "no regular expression"),
     ("nested_repeat", "'mx\\d+\\.hill\\.example'", "'([a-z]+)*z'", "authserv_ids[0]", "exponential time"),
