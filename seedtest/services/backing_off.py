@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from placement.errors import LoginRefused, LoginUnavailable, PlacementError
+from placement.errors import CatalogError, LoginRefused, LoginUnavailable, PlacementError
 from placement.providers.model import OAUTH_METHODS
-from placement.vocabulary import LoginProblem
+from placement.vocabulary import LoginProblem, Reason
 from seedtest.models.mailboxes import AuthKind, Mailbox, MailboxState
 from seedtest.services import cadence
 from seedtest.services.oauth.errors import SignInLost
@@ -32,7 +32,8 @@ _MOST = 1000
 
 def after_failure(mailbox: Mailbox, error: PlacementError, now: datetime) -> dict[str, object]:
     """The columns of the mailbox that this failure changes."""
-    said = {"last_failed_poll_at": now, "state_reason": error.reason.value, "state_detail": str(error)[:2000]}
+    reason = error.reason or Reason.MAILBOX_UNREACHABLE
+    said = {"last_failed_poll_at": now, "state_reason": reason.value, "state_detail": str(error)[:2000]}
     said |= {"state_problem": problem_of(mailbox, error).value}
     values = said | (_login_failed if concerns_login(error) else _connection_failed)(mailbox, error, now)
     if mailbox.state in (MailboxState.DISABLED, MailboxState.QUARANTINED):
@@ -41,6 +42,8 @@ def after_failure(mailbox: Mailbox, error: PlacementError, now: datetime) -> dic
 
 
 def concerns_login(error: PlacementError) -> bool:
+    if isinstance(error, CatalogError):
+        return False  # nobody was asked
     return error.permanent or isinstance(error, LoginUnavailable)
 
 

@@ -161,8 +161,8 @@ def _settled(ended: Sequence[Ended]) -> int:
 def _run(job: Job) -> Ended:
     """One look. What it found is committed here; that it found nothing is committed with others."""
     mailbox = job.mailbox
-    look = replace(_look(job.claim, mailbox, job.now), deadlines=job.deadlines)
     try:
+        look = replace(_look(job.claim, mailbox, job.now), deadlines=job.deadlines)
         plan = _plan(look, mailbox, signing_in.login_of(mailbox, look.claim))
         pacing.take_turn(mailbox, look.claim)
         release_connection()
@@ -174,12 +174,12 @@ def _run(job: Job) -> Ended:
         with turns.writing():
             return Ended(job.claim, committed=recording.record(look, seen))
     except pacing.NotYet as turn:
-        claims.finish(look.claim, next_poll_at=turn.again_at)
+        claims.finish(job.claim, next_poll_at=turn.again_at)
         return Ended(job.claim)
     except PlacementError as error:
         logger.info("mailbox %s: %s", mailbox.pk, error)
         signing_in.doubt(mailbox, error)
-        return Ended(job.claim, committed=recording.fail(look, error))
+        return Ended(job.claim, committed=recording.fail(job.claim, error))
     except MemoryError:
         # Let through, it would end Celery's whole worker, on `work` the ticks and the sending with it. The claim stays
         # lost: that is what makes the mailbox a suspect, and quarantines it at last.

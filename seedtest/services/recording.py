@@ -257,13 +257,13 @@ def _complaint(look: Look, scan: ScanResult) -> tuple[Reason, str]:
     return _blind(look, scan) or Reason.NONE, ""
 
 
-def fail(look: Look, error: PlacementError) -> bool:
+def fail(claim: claims.Claim, error: PlacementError) -> bool:
     """The look did not succeed: back off by the server's own words, and say why. False when the claim was lost."""
     with transaction.atomic():
         now = db_now()
-        if not claims.finish(look.claim, next_poll_at=now):
+        if not claims.finish(claim, next_poll_at=now):
             return False
-        mailbox = Mailbox.objects.get(pk=look.claim.mailbox_id)
+        mailbox = Mailbox.objects.get(pk=claim.mailbox_id)
         values = backing_off.after_failure(mailbox, error, now)
         Mailbox.objects.filter(pk=mailbox.pk).update(**values)
     return True

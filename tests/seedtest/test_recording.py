@@ -265,20 +265,20 @@ def test_a_shared_mailbox_keeps_no_headers_of_mail_that_belongs_to_no_test(seed,
 
 
 def test_a_refused_login_waits_long_enough_for_four_an_hour(seed):
-    recording.fail(look_at(seed), LoginRefused("The server refused the password."))
+    recording.fail(look_at(seed).claim, LoginRefused("The server refused the password."))
     seed.mailbox.refresh_from_db()
     assert seed.mailbox.state == "needs_sign_in"
     assert seed.mailbox.auth_backoff_until - db_now() > timedelta(minutes=15)
 
 
 def test_the_servers_own_words_set_the_back_off(seed):
-    recording.fail(look_at(seed), Throttled("Suggested backoff time", retry_after=600))
+    recording.fail(look_at(seed).claim, Throttled("Suggested backoff time", retry_after=600))
     seed.mailbox.refresh_from_db()
     assert timedelta(minutes=9) < seed.mailbox.backoff_until - db_now() <= timedelta(minutes=10)
 
 
 def test_a_good_poll_ends_the_back_off(seed):
-    recording.fail(look_at(seed), Throttled("slow down"))
+    recording.fail(look_at(seed).claim, Throttled("slow down"))
     record(seed)
     seed.mailbox.refresh_from_db()
     assert (seed.mailbox.fail_count, seed.mailbox.backoff_until, seed.mailbox.state) == (0, None, "healthy")

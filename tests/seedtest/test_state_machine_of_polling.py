@@ -178,7 +178,7 @@ class Polling(RuleBasedStateMachine):
         if self.workers:
             worker = self.workers.pop(pick % len(self.workers))
             valid = self._epoch(worker.look.claim.mailbox_id) == worker.look.claim.epoch
-            assert recording.fail(worker.look, Disconnected("BYE")) is valid, "fencing"
+            assert recording.fail(worker.look.claim, Disconnected("BYE")) is valid, "fencing"
 
     def _epoch(self, mailbox_id: int) -> int:
         return int(models.Mailbox.objects.values_list("lease_epoch", flat=True).get(pk=mailbox_id))
