@@ -16,7 +16,7 @@ from placement.errors import PlacementError
 from placement.mailbox import ImapMailbox, shared_ssl_context
 from placement.vocabulary import Folder, FolderRole, FolderStatus, ListedFolder, Reason, RoleSource
 from seedtest.models import FolderCursor, Mailbox, claims
-from seedtest.models.mailboxes import MailboxState
+from seedtest.models.mailboxes import FULL, MailboxState
 from seedtest.services import backing_off, pacing, signing_in, states, ways_out
 from seedtest.services.idle_database import release_connection
 
@@ -216,13 +216,29 @@ def _success(mailbox: Mailbox, look: _Look) -> ConnectionReport:
         junk_visible=visible,
         quota=look.quota,
     )
-    if visible:
-        return report
-    words = REASONS[Reason.JUNK_NOT_VISIBLE]
+    if not visible:
+        return replace(
+            report, title="Connected, but the spam folder cannot be seen", reason=Reason.JUNK_NOT_VISIBLE,
+            means="We can see the inbox, but a message that is not there may be in spam or missing: it is left out.",
+            next=REASONS[Reason.JUNK_NOT_VISIBLE].what_next,
+        )  # fmt: skip
+    return _full(report, fullness) if (fullness := _fullness(mailbox, report)) >= FULL else report
+
+
+def _fullness(mailbox: Mailbox, report: ConnectionReport) -> float:
+    """0 to 1: of its storage, or of the messages that its provider shows in a folder."""
+    window = mailbox.catalog_entry.limits.window_messages
+    fullest = max((folder.messages or 0 for folder in report.folders if folder.watched), default=0)
+    return max(report.quota or 0.0, fullest / window if window else 0.0)
+
+
+def _full(report: ConnectionReport, fullness: float) -> ConnectionReport:
+    """As a poll judges it: what answers well may still refuse mail, or hide what it has."""
     return replace(
-        report, title="Connected, but the spam folder cannot be seen", reason=Reason.JUNK_NOT_VISIBLE,
-        means="We can see the inbox, but a message that is not there may be in spam or missing: it is left out.",
-        next=words.what_next,
+        report, title=f"Connected, but the mailbox is {fullness:.0%} full", reason=Reason.MAILBOX_FULL,
+        means="A full mailbox may refuse mail, so a message that is not found proves nothing. The seed is left out of "
+        "new tests and exports.",
+        next="Delete old messages in this account, then check the connection again.",
     )  # fmt: skip
 
 
@@ -268,7 +284,7 @@ def _state(
         values = backing_off.after_failure(mailbox, outcome, now)
         healthy = values["state"] in (MailboxState.NEW, MailboxState.HEALTHY)
         return values | ({"state": MailboxState.DEGRADED} if healthy else {})  # a person has just seen that it fails
-    state = MailboxState.HEALTHY if report.junk_visible else MailboxState.DEGRADED
+    state = MailboxState.DEGRADED if report.reason else MailboxState.HEALTHY
     said = {"state": state, "state_reason": report.reason.value, "state_detail": report.detail, "state_problem": ""}
     # The way is free, but only a full poll proves it: the counts of failures stay.
     free = {"backoff_until": None, "auth_backoff_until": None, "attempts": 0, "next_poll_at": now}

@@ -11,7 +11,7 @@ import pytest
 from placement.vocabulary import Reason
 from seedtest.models import FolderCursor, Mailbox
 from seedtest.services import checking
-from tests.fakes import DOVECOT, Box, ScriptedImapServer, bye
+from tests.fakes import DOVECOT, Box, Letter, ScriptedImapServer, bye
 
 INBOX = Box(b"INBOX", uidvalidity=7, told_uidnext=42)
 JUNK = Box(b"Junk", attributes="\\Junk", uidvalidity=8, told_uidnext=3)
@@ -134,3 +134,25 @@ def test_hostile_folder_names_are_kept_and_capped(check):
         report, mailbox = check(server)
     assert report.ok
     assert mailbox.folders.filter(name="<script>1</script>").exists()
+
+
+NEARLY_FULL = {"GETQUOTAROOT": b'* QUOTAROOT "INBOX" ""\r\n* QUOTA "" (STORAGE 97 100)\r\n%(tag)s OK .\r\n'}
+
+
+def test_a_full_mailbox_is_not_called_good(check):
+    with ScriptedImapServer(INBOX, JUNK, capabilities=DOVECOT, answers=NEARLY_FULL) as server:
+        report, mailbox = check(server)
+    assert report.ok and "97% full" in report.title
+    assert "Delete old messages" in report.next and "Nothing to do" not in report.next
+    assert (mailbox.state, mailbox.state_reason, mailbox.quota_used) == ("degraded", "mailbox_full", 0.97)
+
+
+def test_a_folder_with_all_the_messages_that_its_provider_shows_is_full_as_well(check):
+    letters = [Letter(1)] * 9_500
+    with ScriptedImapServer(Box(letters=letters), JUNK, capabilities=DOVECOT) as server:
+        _, mailbox = check(server)
+        assert mailbox.state == "healthy", "a server of one's own shows all it has"
+        Mailbox.objects.update(provider="yahoo")
+        report, mailbox = check(server)
+    assert "95% full" in report.title
+    assert (mailbox.state, mailbox.state_reason) == ("degraded", "mailbox_full")

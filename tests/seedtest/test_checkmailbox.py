@@ -97,3 +97,30 @@ def test_an_address_at_two_servers_asks_which(cast, make_seed):
         make_seed(cast.workspace, "generic", address="anna@acme.example", host=host)
     with pytest.raises(CommandError, match=r"mbx_\w+ \(one.example\), mbx_\w+ \(two.example\)"):
         call_command("checkmailbox", "anna@acme.example")
+
+
+def test_a_file_that_cannot_be_written_is_told_before_a_login_is_spent(mailbox, server, capsys, tmp_path):
+    with pytest.raises(CommandError, match=r"No such file or directory.*Nothing was sent") as caught:
+        run(capsys, mailbox.address, "--write", str(tmp_path / "nowhere" / "x.json"))
+    assert "Name a file in a folder" in str(caught.value)
+    with pytest.raises(CommandError, match="Is a directory"):
+        run(capsys, mailbox.address, "--write", str(tmp_path))
+    assert server.commands == []
+
+
+def test_a_check_that_fails_leaves_an_older_file_as_it_was_and_no_empty_one(mailbox, server, capsys, tmp_path):
+    server.answers["LOGIN"] = b"%(tag)s NO [AUTHENTICATIONFAILED] no\r\n"
+    older, newer = tmp_path / "older.json", tmp_path / "newer.json"
+    older.write_text("older")
+    for path in (older, newer):
+        with pytest.raises(CommandError):
+            run(capsys, mailbox.address, "--write", str(path))
+    assert older.read_text() == "older"
+    assert not newer.exists()
+
+
+def test_an_older_file_is_replaced(mailbox, capsys, tmp_path):
+    file = tmp_path / "found.json"
+    file.write_text("older" * 1000)
+    run(capsys, mailbox.address, "--write", str(file))
+    assert json.loads(file.read_text())["provider"] == "gmail"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q
@@ -25,14 +27,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, address: str, write: str | None, **options: Any) -> None:
         mailbox = _mailbox(address)
-        survey = surveying.survey(mailbox, now=db_now())
-        self._tell(mailbox, survey)
-        if survey.findings is None:
-            raise CommandError(f"{survey.report.title}. {survey.report.next}")
-        if write:
-            document = json.dumps(survey.findings.as_document(), indent=2, ensure_ascii=False)
-            Path(write).write_text(document + "\n", encoding="utf-8")
-            self.stdout.write(f"\nWritten to {write}. It names nobody; docs/add-a-provider.md says where it belongs.")
+        with _opened(write) as file:
+            survey = surveying.survey(mailbox, now=db_now())
+            self._tell(mailbox, survey)
+            if survey.findings is None:
+                raise CommandError(f"{survey.report.title}. {survey.report.next}")
+            if file:
+                self._write(file, survey.findings)
+
+    def _write(self, file: TextIO, findings: surveying.Findings) -> None:
+        file.truncate(0)
+        file.write(json.dumps(findings.as_document(), indent=2, ensure_ascii=False) + "\n")
+        self.stdout.write(f"\nWritten to {file.name}. It names nobody; docs/add-a-provider.md says where it belongs.")
 
     def _tell(self, mailbox: Mailbox, survey: surveying.Survey) -> None:
         report = survey.report
@@ -58,6 +64,28 @@ class Command(BaseCommand):
         words = {None: "not shown over IMAP", True: "on", False: "switched off in this account"}
         counted = ", ".join(f"{tab} {count}" for tab, count in findings.tabs.items())
         self.stdout.write(f"Tabs: {counted or words[findings.tabs_switched_on]}")
+
+
+@contextmanager
+def _opened(write: str | None) -> Iterator[TextIO | None]:
+    """Before anything is sent: a login is not spent on what cannot be written. Keeps what is there until it is."""
+    if not write:
+        yield None
+        return
+    path = Path(write)
+    try:
+        file = path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(
+            f"{write} cannot be written: {error.strerror}. Nothing was sent to the mailbox. Name a file in a folder "
+            "that is there and that you may write to."
+        ) from error
+    try:
+        with file:
+            yield file
+    finally:
+        if not path.stat().st_size:
+            path.unlink()
 
 
 def _mailbox(address: str) -> Mailbox:
