@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,7 +51,15 @@ _SETTINGS: Final[dict[str, str]] = {
     "accounts.google.com": "`OAUTH_GOOGLE_CLIENT_ID` and `OAUTH_GOOGLE_CLIENT_SECRET`",
     "login.microsoftonline.com": "`OAUTH_MICROSOFT_CLIENT_ID` and `OAUTH_MICROSOFT_CLIENT_SECRET`",
 }
-_NO_APP: Final = "None can be registered for this, as far as known; go by the password above."
+#: Tenant that is used where the operator names none → what to do about that setting.
+_TENANTS: Final[dict[str, str]] = {
+    "consumers": "Leave `OAUTH_MICROSOFT_TENANT` empty: `consumers` is then used here.",
+    "organizations": (
+        "Put the «Directory (tenant) ID» into `OAUTH_MICROSOFT_TENANT` when the app is for one tenant alone; leave it "
+        "empty when it is for several (`organizations` is then used here) or for [Outlook.com](outlook_com.md) as well."
+    ),
+}
+_NO_APP: Final = "None can be registered by just anybody, as far as known: use the password above."
 _EMPTY: Final = (
     "Filters and rules: none, forwarding: none. A rule files the message before the provider's own judgement shows.",
     "Contacts, safe senders, blocked senders: none, and nobody writes from the mailbox: a sender that is known skips "
@@ -86,6 +95,10 @@ _IF_BRIDGE_REFUSED: Final = (
     "If nothing answers, the bridge is not running or its address is missing in `NETGUARD_ALLOW`; if the login is "
     f"refused, it is the account's password in place of the bridge's. {_FOUR}"
 )
+_OWN_DOMAINS: Final = frozenset({Kind.BUSINESS, Kind.HOSTING})
+#: A domain of the reader's own.
+_OWN: Final = "your-domain.example"
+_HOST_FIRST: Final = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+ \(")
 _GENERATED: Final = (
     "Generated from `placement/providers/catalog/` by `python -m placement.providers.seed_guides docs/seeds`; do not "
     "edit. What all seeds have in common: [README](README.md)."
@@ -98,14 +111,19 @@ def guide(provider: Provider) -> str:
     ways_in = enumerate(_ways_in(provider), 1)
     parts += [_section(f"{number}. {title}", text) for number, (title, text) in ways_in]
     parts += [
-        _section("Leave empty", _bullets([*map(_told, provider.auth.leave_empty), *_EMPTY])),
+        _section("Leave empty", _bullets([*_EMPTY, *(f"Where: {_told(step)}" for step in provider.auth.leave_empty)])),
         _section("Add it", _added(provider)),
         _section("Check it", _checked(provider)),
         _section("Keep it alive", _alive(provider)),
     ]
-    parts += [_section("For technicians", _bullets(map(_sentence, provider.notes)))] if provider.notes else []
-    parts += [_section("Not verified in the catalogue", _bullets(f"`{one}`" for one in provider.unverified))]
+    parts += [_section("For technicians", _bullets(_technical(provider)))]
     return "\n\n".join(parts) + "\n"
+
+
+def _technical(provider: Provider) -> Iterable[str]:
+    yield from map(_sentence, provider.notes)
+    if provider.unverified:
+        yield f"Nobody verified: {', '.join(f'`{one}`' for one in provider.unverified)}."
 
 
 def guides(providers: Iterable[Provider]) -> dict[str, str]:
@@ -118,12 +136,17 @@ def _facts(provider: Provider) -> str:
     assert imap is not None
     login = "the whole address" if imap.username == "email" else "the part before the @"
     lines = [
-        f"IMAP at `{imap.host}:{imap.port}` ({imap.tls.value}), login: {login}{_mark(provider, 'imap')}.",
+        f"IMAP at `{imap.host.replace('{domain}', _OWN)}:{imap.port}` ({imap.tls.value}), login: "
+        f"{login}{_mark(provider, 'imap')}.",
         f"Addresses: {', '.join(map(_domain, provider.domains[:8])) or 'of your own domain'}.",
         f"Spam folder: {', '.join(f'`{name}`' for name in provider.junk_names[:3])}{_mark(provider, 'junk_names')}. "
         f"{_TABS[provider.tabs]}",
     ]
-    return _bullets([*lines, *([f"Note: {_stop(imap.note)}"] if imap.note else [])])
+    return _bullets([*lines, *([_stop(_remark(imap.note))] if imap.note else [])])
+
+
+def _remark(note: str) -> str:
+    return f"Other server: {note}" if _HOST_FIRST.match(note) else f"Note: {note}"
 
 
 def _domain(domain: str) -> str:
@@ -135,7 +158,10 @@ def _ways_in(provider: Provider) -> Iterable[tuple[str, str]]:
     """The numbered sections: what a person does at the provider, in this order."""
     auth = provider.auth
     yield "Create the mailbox", _created(provider)
-    yield "Let IMAP in", f"{_sign_in(provider)}{_mark(provider, 'auth')}\n\n{_numbered(map(_told, auth.steps))}"
+    yield (
+        "Let IMAP in",
+        f"{_sign_in(provider)}{_mark(provider, 'auth.required')}\n\n{_numbered(map(_told, auth.steps))}",
+    )
     if auth.app_password:
         yield "App password", _numbered(map(_told, auth.app_password))
     if provider.oauth is None or not any(method in provider.oauth.sasl for method in auth.methods):
@@ -151,11 +177,12 @@ def _created(provider: Provider) -> str:
 
 
 def _sign_in(provider: Provider) -> str:
-    required = provider.auth.required
-    closed = provider.oauth is not None and not provider.oauth.steps
-    if required is Requirement.APP_PASSWORD_OR_OAUTH2 and closed:
-        required = Requirement.APP_PASSWORD
-    return _SIGN_IN[required]
+    auth, closed = provider.auth, provider.oauth is not None and not provider.oauth.steps
+    if auth.required is Requirement.APP_PASSWORD and AuthMethod.PASSWORD in auth.methods:
+        return "An app password; some accounts still take the password of the account."
+    if auth.required is Requirement.APP_PASSWORD_OR_OAUTH2 and closed:
+        return _SIGN_IN[Requirement.APP_PASSWORD]
+    return _SIGN_IN[auth.required]
 
 
 def _app(provider: Provider, oauth: OAuth) -> str:
@@ -165,8 +192,9 @@ def _app(provider: Provider, oauth: OAuth) -> str:
     settings = _SETTINGS.get(urlsplit(oauth.authorize).hostname or "", client)
     steps = [
         *map(_told, oauth.steps),
+        *([_TENANTS[oauth.tenant]] if oauth.tenant in _TENANTS else []),
         f"Put client ID and secret into {settings} (the `.env` file, see [settings](../settings.md)) and restart.",
-        "Open «Check connection» of each mailbox, press «Connect», sign in there as the seed, and agree.",
+        "Add each seed as said below, press «Connect» on the page of its mailbox, sign in as the seed, and agree.",
     ]
     return (
         f"Once for the whole installation, by its operator; every seed then signs in through it.\n\n{_numbered(steps)}"
@@ -177,27 +205,28 @@ def _app_only(app_only: AppOnly) -> str:
     steps = [
         *map(_told, app_only.steps),
         "Put client ID and secret into the settings as above.",
-        "Open «Check connection» > «Connect» of each mailbox as an operator, enter the «Directory (tenant) ID» under "
-        "«As the application, for a whole company», and press «Use the application's access».",
+        "Add each seed as said below, open «Connect» on the page of its mailbox as an operator, enter the «Directory "
+        "(tenant) ID» under «As the application, for a whole company», and press «Use the application's access».",
     ]
     head = f"Nobody signs in as the seed: an administrator grants `{app_only.permission}` once, for named mailboxes."
     return f"{head}\n\n{_numbered(steps)}"
 
 
 def _added(provider: Provider) -> str:
+    found = "the server is recognised"
+    if provider.kind in _OWN_DOMAINS:
+        found = f"choose «{provider.name}» under «Mail server», since an address of your own domain says nothing"
     if provider.auth.required is Requirement.OAUTH2:
-        app_only = provider.oauth is not None and provider.oauth.app_only is not None
-        instead = ", or «Use the application's access» once for each mailbox" if app_only else ""
+        instead = " or the application's access is used" if provider.oauth and provider.oauth.app_only else ""
         return (
-            "Admin > Seed accounts > Add: only the address. Then «Connect» on the page of its mailbox, where a person "
-            f"signs in once as the seed{instead}."
+            f"Admin > Seed accounts > Add: only the address; {found}. Then «Connect» on the page of its mailbox, where "
+            f"a person signs in once as the seed{instead}."
         )
-    secret = "app password" if AuthMethod.APP_PASSWORD in provider.auth.methods else "password"
+    secret = "app password" if _wants_app_password(provider) else "password"
     line = f"address,password,provider\nyou@{_example_domain(provider)},the {secret},{provider.id}"
-    recognised = "the server is recognised" if provider.domains else f"choose «{provider.name}» as the provider"
     return (
-        f"{_local_server(provider)}Admin > Seed accounts > Add: address and {secret}; {recognised}. Many at once as "
-        f"CSV:\n\n```\n{line}\n```"
+        f"{_local_server(provider)}Admin > Seed accounts > Add: address and {secret}; {found}. Many at once as CSV:\n\n"
+        f"```\n{line}\n```"
     )
 
 
@@ -241,11 +270,16 @@ def _if_refused(provider: Provider) -> str:
             return _IF_TOKEN_REFUSED
         case Requirement.BRIDGE:
             return _IF_BRIDGE_REFUSED
-    return _IF_APP_PASSWORD_REFUSED if provider.auth.app_password else _IF_REFUSED
+    return _IF_APP_PASSWORD_REFUSED if _wants_app_password(provider) else _IF_REFUSED
+
+
+def _wants_app_password(provider: Provider) -> bool:
+    auth = provider.auth
+    return auth.required is Requirement.APP_PASSWORD or AuthMethod.PASSWORD not in auth.methods
 
 
 def _example_domain(provider: Provider) -> str:
-    return next((domain for domain in provider.domains if not domain.startswith(".")), "your-domain.example")
+    return _OWN if provider.kind in _OWN_DOMAINS else provider.domains[0]
 
 
 def _alive(provider: Provider) -> str:
@@ -278,10 +312,9 @@ def _told(step: Step) -> str:
 
 
 def _mark(provider: Provider, name: str) -> str:
-    """Says so where the catalogue lists this field, or a part of it, as unverified."""
-    fields = [remark.partition(":")[0] for remark in provider.unverified]
-    told = any(field == name or field.startswith(f"{name}.") for field in fields)
-    return f" {UNVERIFIED}" if told else ""
+    """Says so where the catalogue lists this field, or the table it stands in, as unverified."""
+    fields = {remark.partition(":")[0] for remark in provider.unverified}
+    return f" {UNVERIFIED}" if fields & {name, name.partition(".")[0]} else ""
 
 
 def _sentence(text: str) -> str:

@@ -140,6 +140,17 @@ def test_an_address_of_any_subdomain_is_written_as_one():
     assert "`@your-name.onmicrosoft.com`" in of("microsoft_365") and "`@." not in of("microsoft_365")
 
 
+@every([one for one in MAILBOXES if one.kind in (Kind.BUSINESS, Kind.HOSTING)])
+def test_an_address_of_ones_own_domain_has_to_be_told_whose_it_is(provider: Provider):
+    assert f"choose «{provider.name}»" in section(guide(provider), "Add it")
+
+
+def test_an_app_password_is_asked_for_only_where_the_password_is_refused():
+    wanted = {"gmail", "yahoo", "icloud", "netease", "naver"}
+    assert [one for one in sorted(wanted) if "address and app password" not in of(one)] == []
+    assert "address and password" in of("gmx") and "address and password" in of("posteo")
+
+
 @every([one for one in MAILBOXES if one.auth.required == "oauth2"])
 def test_a_provider_that_takes_no_password_asks_for_none(provider: Provider):
     added = section(guide(provider), "Add it")
