@@ -95,7 +95,7 @@ class Mailbox(models.Model):
     auth_kind = models.CharField("sign-in", max_length=12, choices=AuthKind.choices, default=AuthKind.PASSWORD)
     secret = SealedField("password", blank=True)
     egress = models.ForeignKey(
-        "seedtest.EgressRoute", models.PROTECT, null=True, blank=True, related_name="mailboxes",
+        "seedtest.EgressRoute", models.RESTRICT, null=True, blank=True, related_name="mailboxes",
         verbose_name="way out", help_text="Empty: connections leave as they do for everything else.",
     )  # fmt: skip
     purpose = models.CharField(max_length=8, choices=Purpose.choices, default=Purpose.SEED)
