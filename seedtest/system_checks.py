@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import split_domain_port, validate_host
 
+from placement import providers
+from placement.providers.registrations import FAMILY_NAMES
 from seedtest import crashing, name_servers, netguard
 
 
@@ -86,6 +89,36 @@ def dns_servers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         hint = "Write IP addresses, several with commas: 192.0.2.53,127.0.0.1:5353,[2001:db8::1]:53"
         return [Error(f"DNS_NAMESERVERS cannot be read: {error}.", hint=hint, id="seedtest.E006")]
     return []
+
+
+#: What an entry of OAUTH_CLIENTS may hold.
+_OAUTH_FIELDS = frozenset({"client_id", "client_secret", "tenant", "authorize", "token", "scopes"})
+
+
+@register()
+def oauth_clients(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not isinstance(settings.OAUTH_CLIENTS, dict):
+        hint = 'Write {"yahoo": {"client_id": "…", "client_secret": "…"}}.'
+        return [Error("OAUTH_CLIENTS is no JSON object.", hint=hint, id="seedtest.E008")]
+    return [
+        Warning(f"OAUTH_CLIENTS: {words}.", hint=hint, id="seedtest.W005")
+        for key, given in settings.OAUTH_CLIENTS.items()
+        for words, hint in _oauth_complaints(key, given)
+    ]
+
+
+def _oauth_complaints(key: str, given: object) -> Iterator[tuple[str, str]]:
+    if key not in {*providers.ids(), *FAMILY_NAMES}:
+        families = ", ".join(FAMILY_NAMES)
+        yield (
+            f"{key!r} is no mailbox provider, so nobody uses it",
+            f"Use an id of the catalogue, or one of: {families}.",
+        )
+    elif not isinstance(given, dict):
+        yield f"{key!r} is no object", 'Write {"client_id": "…", "client_secret": "…"}.'
+    else:
+        for name in sorted(given.keys() - _OAUTH_FIELDS):
+            yield f"{key!r} holds {name!r}, which nothing reads", f"It may hold: {', '.join(sorted(_OAUTH_FIELDS))}."
 
 
 @register()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seedtest.services.oauth.clients import MICROSOFT, OAuthClient, can_sign_in, client_of, sign_in_name
+from placement.providers.registrations import MICROSOFT
+from seedtest.services.oauth.clients import OAuthClient, can_sign_in, client_of, sign_in_name
 from seedtest.services.oauth.contract import Begun, Issuer, Tokens
 from seedtest.services.oauth.errors import SignInLost, TokenServiceDown
 from seedtest.services.oauth.microsoft import MicrosoftIssuer

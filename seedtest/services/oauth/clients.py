@@ -10,19 +10,9 @@ from django.conf import settings
 
 from placement.providers import Provider
 from placement.providers.model import AuthMethod, OAuth
+from placement.providers.registrations import FAMILIES, FAMILY_NAMES, serves
 from placement.vocabulary import LoginProblem
 from seedtest.services.oauth.errors import SignInLost
-
-GOOGLE, MICROSOFT = "google", "microsoft"
-#: Providers that share one registration; every other provider is a family of its own.
-FAMILIES: Mapping[str, str] = {
-    "gmail": GOOGLE,
-    "google_workspace": GOOGLE,
-    "outlook_com": MICROSOFT,
-    "microsoft_365": MICROSOFT,
-}
-#: What people call the sign-in, where it is not the provider's own name.
-FAMILY_NAMES: Mapping[str, str] = {GOOGLE: "Google", MICROSOFT: "Microsoft"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +28,7 @@ def client_of(provider: Provider, tenant: str = "") -> OAuthClient:
     """Raises SignInLost where the operator has set no client, or no endpoints are known."""
     family = FAMILIES.get(provider.id, provider.id)
     name = FAMILY_NAMES.get(family, provider.name)
-    given = _settings_of(family)
+    given = _settings_of(provider, family)
     endpoints = _endpoints(provider, given)
     if not given.get("client_id") or endpoints is None:
         raise SignInLost(
@@ -46,7 +36,7 @@ def client_of(provider: Provider, tenant: str = "") -> OAuthClient:
             "docs/settings.md says.",
             LoginProblem.APP_REFUSED,
         )
-    tenant = tenant or str(given.get("tenant", ""))
+    tenant = tenant or str(given.get("tenant") or "")
     secret = str(given.get("client_secret", ""))
     return OAuthClient(family, name, str(given["client_id"]), secret, endpoints.for_tenant(tenant))
 
@@ -64,13 +54,26 @@ def can_sign_in(provider: Provider) -> bool:
         return False
 
 
-def _settings_of(family: str) -> dict[str, Any]:
-    found = settings.OAUTH_CLIENTS.get(family)
-    given: dict[str, Any] = dict(found) if isinstance(found, dict) else {}
+def _settings_of(provider: Provider, family: str) -> dict[str, Any]:
+    """What is set for this very provider; else, and as far as it names no client of its own, for its family."""
+    own = _named(provider.id) if provider.id != family else {}
+    return own if own.get("client_id") else _of_family(provider, family) | own
+
+
+def _of_family(provider: Provider, family: str) -> dict[str, Any]:
+    given = _named(family)
     for key in ("client_id", "client_secret", "tenant"):
         if value := getattr(settings, f"OAUTH_{family.upper()}_{key.upper()}", ""):
             given[key] = value
+    default = provider.oauth.tenant if provider.oauth else ""
+    if not serves(str(given.get("tenant") or ""), default):
+        given.pop("tenant", None)
     return given
+
+
+def _named(key: str) -> dict[str, Any]:
+    found = settings.OAUTH_CLIENTS.get(key)
+    return dict(found) if isinstance(found, dict) else {}
 
 
 def _endpoints(provider: Provider, given: Mapping[str, Any]) -> OAuth | None:

@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 
 import httpx
 
+from placement.providers.registrations import GOOGLE
 from placement.vocabulary import LoginProblem
 from seedtest import guarded_http
-from seedtest.services.oauth.clients import GOOGLE, OAuthClient
+from seedtest.services.oauth.clients import OAuthClient
 from seedtest.services.oauth.contract import SECONDS, Begun, Tokens
 from seedtest.services.oauth.errors import SignInLost, refused, service_down
 
