@@ -46,6 +46,11 @@ _SIGN_IN: Final[dict[Requirement, str]] = {
     Requirement.OAUTH2: "An OAuth app of yours: the account's password is not taken over IMAP.",
     Requirement.BRIDGE: "The password that the provider's bridge program shows.",
 }
+#: For an entry of somebody's own that says no steps.
+_LOOK: Final = (
+    Step("Look in the web mail's settings for «POP/IMAP» or «mail programs», and switch IMAP on where it can be."),
+    Step("Look under security for an app password where the account's own is refused."),
+)
 #: Host of the authorisation address → where the app's id and secret go; every other provider is named in OAUTH_CLIENTS.
 _SETTINGS: Final[dict[str, str]] = {
     "accounts.google.com": "`OAUTH_GOOGLE_CLIENT_ID` and `OAUTH_GOOGLE_CLIENT_SECRET`",
@@ -160,7 +165,7 @@ def _ways_in(provider: Provider) -> Iterable[tuple[str, str]]:
     yield "Create the mailbox", _created(provider)
     yield (
         "Let IMAP in",
-        f"{_sign_in(provider)}{_mark(provider, 'auth.required')}\n\n{_numbered(map(_told, auth.steps))}",
+        f"{_sign_in(provider)}{_mark(provider, 'auth.required')}\n\n{_numbered(map(_told, auth.steps or _LOOK))}",
     )
     if auth.app_password:
         yield "App password", _numbered(map(_told, auth.app_password))
@@ -279,7 +284,7 @@ def _wants_app_password(provider: Provider) -> bool:
 
 
 def _example_domain(provider: Provider) -> str:
-    return _OWN if provider.kind in _OWN_DOMAINS else provider.domains[0]
+    return _OWN if provider.kind in _OWN_DOMAINS or not provider.domains else provider.domains[0]
 
 
 def _alive(provider: Provider) -> str:
@@ -289,12 +294,16 @@ def _alive(provider: Provider) -> str:
         mark = _mark(provider, "limits.inactive_days")
         lines.append(f"It is closed after about {limits.inactive_days} days without a web login{mark}.")
     if limits.window_messages:
+        mark = _mark(provider, "limits.window_messages")
         lines.append(
-            f"IMAP shows only the newest {limits.window_messages} messages of a folder: empty it before "
+            f"IMAP shows only the newest {limits.window_messages} messages of a folder{mark}: empty it long before "
             "(`manage.py purgeseeds`)."
         )
     if limits.window_days:
-        lines.append(f"IMAP shows only the last {limits.window_days} days, a setting of the account: choose «all».")
+        mark = _mark(provider, "limits.window_days")
+        lines.append(
+            f"IMAP shows only the last {limits.window_days} days, a setting of the account{mark}: choose «all»."
+        )
     if limits.connections:
         mark = _mark(provider, "limits.connections")
         lines.append(f"About {limits.connections} connections at once for an account{mark}.")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from placement import providers
-from placement.providers import AuthMethod, Kind, Provider, Requirement, Step
+from placement.providers import Auth, AuthMethod, Kind, Provider, Requirement, Step
 from placement.providers.reader import sources
 from placement.providers.seed_guides import guide, guides
 
@@ -90,6 +91,11 @@ def test_a_step_that_nobody_verified_says_so(provider: Provider):
 @every(MAILBOXES)
 def test_no_page_gives_up(provider: Provider):
     assert "Nothing is known" not in guide(provider)
+
+
+def test_an_entry_that_says_no_steps_still_says_what_to_look_for():
+    bare = replace(providers.get("posteo"), auth=Auth(Requirement.PASSWORD, (AuthMethod.PASSWORD,)), domains=())
+    assert "Look in the web mail's settings for «POP/IMAP»" in section(guide(bare), "Let IMAP in")
 
 
 @every([one for one in MAILBOXES if one.auth.required in OAUTH_NEEDED])
