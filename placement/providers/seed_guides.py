@@ -58,10 +58,13 @@ _SETTINGS: Final[dict[str, str]] = {
 }
 #: Tenant that is used where the operator names none → what to do about that setting.
 _TENANTS: Final[dict[str, str]] = {
-    "consumers": "Leave `OAUTH_MICROSOFT_TENANT` empty: `consumers` is then used here.",
+    "consumers": (
+        "Set no tenant: `consumers` is used here. A company's ID in `OAUTH_MICROSOFT_TENANT` counts for [Microsoft 365]"
+        "(microsoft_365.md) alone."
+    ),
     "organizations": (
         "Put the «Directory (tenant) ID» into `OAUTH_MICROSOFT_TENANT` when the app is for one tenant alone; leave it "
-        "empty when it is for several (`organizations` is then used here) or for [Outlook.com](outlook_com.md) as well."
+        "empty when it is for several: `organizations` is then used here."
     ),
 }
 _NO_APP: Final = "None can be registered by just anybody, as far as known: use the password above."
@@ -193,12 +196,13 @@ def _sign_in(provider: Provider) -> str:
 def _app(provider: Provider, oauth: OAuth) -> str:
     if not oauth.steps:
         return "\n\n".join([f"{_NO_APP} {UNVERIFIED}", _bullets(map(_sentence, oauth.notes))]).strip()
-    client = f'`OAUTH_CLIENTS={{"{provider.id}": {{"client_id": "…", "client_secret": "…"}}}}`'
-    settings = _SETTINGS.get(urlsplit(oauth.authorize).hostname or "", client)
+    own = f'`OAUTH_CLIENTS={{"{provider.id}": {{"client_id": "…", "client_secret": "…"}}}}`'
+    shared = _SETTINGS.get(urlsplit(oauth.authorize).hostname or "")
+    settings = f"{shared}, or an app for {provider.name} alone into {own}" if shared else own
     steps = [
         *map(_told, oauth.steps),
         *([_TENANTS[oauth.tenant]] if oauth.tenant in _TENANTS else []),
-        f"Put client ID and secret into {settings} (the `.env` file, see [settings](../settings.md)) and restart.",
+        f"Put client ID and secret into {settings} (the `.env` file, see [settings](../settings.md)), and restart.",
         "Add each seed as said below, press «Connect» on the page of its mailbox, sign in as the seed, and agree.",
     ]
     return (
