@@ -19,6 +19,7 @@ from typing import Any
 
 from placement import mailbox as engine
 from placement import providers
+from placement.errors import MailboxError
 from placement.scan import scan
 from placement.vocabulary import Cursor, MarkerKind, MarkerRule, ScanOrder
 
@@ -34,6 +35,7 @@ class Way:
         self.order = order
         self.port = order["port"]
         self.password = order["password"]
+        self.broken: list[str] = []
         self.context = ssl.create_default_context(cafile=order["ca"]) if order["tls"] else None
 
     def open(self, user: str) -> None:
@@ -41,6 +43,15 @@ class Way:
 
     def look(self, user: str, tokens: list[str]) -> int:
         raise NotImplementedError
+
+    def look_or_again(self, user: str, tokens: list[str]) -> int:
+        """A connection that breaks off is opened once more, in the same measured time, and told of."""
+        try:
+            return self.look(user, tokens)
+        except (OSError, MailboxError, imaplib.IMAP4.error) as error:
+            self.broken.append(repr(error))
+            self.open(user)
+            return self.look(user, tokens)
 
     def close(self) -> None:
         pass
@@ -244,9 +255,10 @@ def main() -> None:
         for line in sys.stdin:
             tokens = json.loads(line)["tokens"]
             began, cpu = time.perf_counter(), time.process_time()
-            found = sum(pool.map(lambda user: way.look(user, tokens), users))  # noqa: B023
+            found = sum(pool.map(lambda user: way.look_or_again(user, tokens), users))  # noqa: B023
             seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-            answer({"seconds": seconds, "cpu": cpu, "found": found})
+            answer({"seconds": seconds, "cpu": cpu, "found": found, "broken": way.broken})
+            way.broken.clear()
         list(pool.map(lambda _: None, users))
         way.close()
 

@@ -56,11 +56,13 @@ class Way(asyncio.Protocol):
             self.counts.commands += len(COMMAND.findall(data))
 
     def flush(self) -> None:
+        to = self.other.transport if self.other else None
+        if to is None:
+            return  # the server's side is not open yet, see _join
         now = self.loop.time() + 0.0005
         while self.waiting and self.waiting[0][0] <= now:
             _, data = self.waiting.popleft()
-            to = self.other.transport if self.other else None
-            if to and not to.is_closing():
+            if not to.is_closing():
                 to.write(data)
         if self.waiting:
             self.loop.call_at(self.waiting[0][0], self.flush)
@@ -90,6 +92,7 @@ class Client(Way):
         await self.loop.create_connection(lambda: server, "127.0.0.1", self.target)
         assert self.transport is not None
         self.transport.resume_reading()
+        self.flush()
 
 
 async def serve(target: int, rtt: float) -> None:

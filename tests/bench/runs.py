@@ -6,10 +6,11 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from placement.marker import mint
 from tests.bench.machine import IDLE, others_now
-from tests.bench.printing import Measured
+from tests.bench.printing import Measured, say
 from tests.bench.world import Contender, World
 
 PARTS = ("wire", "sequential", "at_once", "default", "service", "recorded", "watch")
@@ -94,11 +95,13 @@ def _passed(
     )
 
 
-def _pass_over(world: World, contender: Contender, users: Sequence[str], tests: int, new: bool) -> dict[str, float]:
+def _pass_over(world: World, contender: Contender, users: Sequence[str], tests: int, new: bool) -> dict[str, Any]:
     """Raises AssertionError when a contender does not see what was delivered: speed without finding is none."""
     tokens = [mint() for _ in range(tests)]
     if new:
         world.drop(users, tokens[0])
     result = contender.pass_over(tokens)
+    if broken := result.get("broken"):
+        say(f"({contender.order['method']}: {len(broken)} connections broke and were opened again, {broken[0]})")
     assert result["found"] == (len(users) if new else 0), (contender.order["method"], result, len(users))
     return result

@@ -185,6 +185,6 @@ class Contender(Program):
         } | order  # fmt: skip
         self.ready = self.ask(self.order)
 
-    def pass_over(self, tokens: Sequence[str]) -> dict[str, float]:
-        found: dict[str, float] = self.ask({"tokens": list(tokens)})
+    def pass_over(self, tokens: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask({"tokens": list(tokens)})
         return found
