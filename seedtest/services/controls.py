@@ -9,7 +9,7 @@ from django.db import transaction
 
 from seedtest.models.seed_health import ControlPlan
 from seedtest.models.seedtests import Kind, Mode
-from seedtest.services import intake
+from seedtest.services import intake, opening
 
 #: Plans one tick looks at; the rest waits for the next tick.
 LIMIT = 20
@@ -37,19 +37,27 @@ def run_due(now: datetime) -> int:
 
 
 def _run_one(plan: ControlPlan, now: datetime) -> bool:
+    try:
+        return _open(plan, now)
+    except opening.OF_ONE_TEST as error:
+        words = opening.words_of(error, f"control plan {plan.public_id}")
+        _move_on(plan, now, last_error=f"The control could not be opened. {words}")
+        return False
+
+
+def _open(plan: ControlPlan, now: datetime) -> bool:
     """The plan moves on and its test is opened in one transaction: neither twice nor not at all."""
-    following = now + timedelta(hours=plan.every_hours)
     with transaction.atomic():
-        mine = ControlPlan.objects.filter(pk=plan.pk, enabled=True, next_run_at=plan.next_run_at)
-        if not mine.update(next_run_at=following, last_run_at=now, last_error=""):
+        if not _move_on(plan, now, last_error=""):
             return False  # another process was first, or a person has just changed it
-        try:
-            intake.open_test(plan.workspace, _new_test(plan, now), now=now)
-        except intake.IntakeError as error:
-            words = " ".join(detail for _, _, detail in error.errors)
-            ControlPlan.objects.filter(pk=plan.pk).update(last_error=f"The control could not be opened. {words}")
-            return False
+        intake.open_test(plan.workspace, _new_test(plan, now), now=now)
     return True
+
+
+def _move_on(plan: ControlPlan, now: datetime, *, last_error: str) -> bool:
+    following = now + timedelta(hours=plan.every_hours)
+    mine = ControlPlan.objects.filter(pk=plan.pk, enabled=True, next_run_at=plan.next_run_at)
+    return bool(mine.update(next_run_at=following, last_run_at=now, last_error=last_error))
 
 
 def _new_test(plan: ControlPlan, now: datetime) -> intake.NewTest:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError
 
 from seedtest.models.schedules import Misfire, Schedule
 from seedtest.models.seedtests import Mode, SeedTest
-from seedtest.services import intake
-
-logger = logging.getLogger(__name__)
+from seedtest.services import intake, opening
 
 #: Schedules one tick looks at; the rest waits for the next tick.
 LIMIT = 20
@@ -148,14 +144,11 @@ def run_one(schedule: Schedule, now: datetime) -> bool:
 def _open(schedule: Schedule, scheduled_for: datetime, now: datetime) -> tuple[bool, str]:
     try:
         intake.open_test(schedule.workspace, _new_test(schedule, scheduled_for), now=now)
-    except intake.IntakeError as error:
-        words = " ".join(detail for _, _, detail in error.errors)
-        return False, f"The test of {_local(schedule, scheduled_for)} could not be opened. {words}"
-    except IntegrityError:
+    except opening.OF_ONE_TEST as error:
         if SeedTest.objects.filter(schedule=schedule, scheduled_for=scheduled_for).exists():
             return False, ""  # somebody opened it before us, or we did before a crash
-        logger.exception("schedule %s could not open its test", schedule.public_id)
-        return False, "The database refused the test; the log has the reason. The next run will try again."
+        words = opening.words_of(error, f"schedule {schedule.public_id}")
+        return False, f"The test of {_local(schedule, scheduled_for)} could not be opened. {words}"
     return True, ""
 
 

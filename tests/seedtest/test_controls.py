@@ -75,6 +75,37 @@ def test_a_workspace_without_a_usable_seed_is_told_why_and_tried_again_later(pla
     assert plan.next_run_at > now
 
 
+def test_a_plan_that_cannot_be_opened_says_why_and_keeps_no_other_from_its_turn(plan, cast, make_seed, now):
+    profile = models.SendingProfile.objects.create(workspace=cast.elsewhere, name="Relay", host="smtp.acme.example")
+    message = models.OutgoingMessage(workspace=cast.elsewhere, subject="Sale", from_address="news@acme.example")
+    message.raw = b"From: news@acme.example\r\nSubject: Sale\r\n\r\nx"
+    message.save()
+    elsewhere = models.ControlPlan.objects.create(
+        workspace=cast.elsewhere, sending_profile=profile, message=message, next_run_at=now
+    )
+    make_seed(cast.elsewhere)
+    models.Mailbox.objects.filter(workspace=cast.workspace).update(provider="gone_provider")
+    assert controls.run_due(now) == 1
+    plan.refresh_from_db()
+    elsewhere.refresh_from_db()
+    assert "'gone_provider'" in plan.last_error
+    assert plan.next_run_at == elsewhere.next_run_at == now + timedelta(hours=24)
+    assert control().workspace == cast.elsewhere
+
+
+@pytest.mark.parametrize("fault", [ValueError("hostile"), KeyError("x"), OSError("no such file"), AttributeError("y")])
+def test_what_nobody_foresaw_ends_no_tick_and_is_logged(plan, now, monkeypatch, caplog, fault):
+    def broken(*_, **__):
+        raise fault
+
+    monkeypatch.setattr(controls.intake, "open_test", broken)
+    assert controls.run_due(now) == 0
+    plan.refresh_from_db()
+    assert type(fault).__name__ in plan.last_error and "hostile" not in plan.last_error
+    assert plan.next_run_at > now
+    assert plan.public_id in caplog.text and "Traceback" in caplog.text
+
+
 def test_a_message_of_another_workspace_is_refused(plan, cast):
     plan.workspace = cast.elsewhere
     with pytest.raises(ValidationError, match="another workspace"):

@@ -187,3 +187,13 @@ def test_a_schedule_takes_nothing_from_another_workspace(make_schedule, cast, no
 def test_a_cron_expression_with_seconds_is_refused(make_schedule):
     with pytest.raises(ValidationError, match="6 fields"):
         make_schedule(cron="* * * * * *")
+
+
+def test_a_schedule_whose_seeds_are_of_an_unknown_provider_stops_no_other(cast, make_schedule):
+    broken, good = make_schedule(), make_schedule(cast.elsewhere)
+    models.Mailbox.objects.filter(workspace=cast.workspace).update(provider="gone_provider")
+    now = max(due(broken), due(good)) + timedelta(seconds=1)
+    assert scheduling.run_due(now) == 1
+    broken.refresh_from_db()
+    assert "'gone_provider'" in broken.last_error
+    assert broken.next_run_at > now
