@@ -57,15 +57,18 @@ SEED ?= 1
 chaos: .venv/.installed-dev
 	@$(BIN)/python -m tests.live.chaos --seed $(SEED) --seconds $(SECONDS)
 
+# Tests that start no server of their own run on every core (up to four).
+AT_ONCE ?= -n auto --maxprocesses 4
+
 # Every part runs, also after one that failed; the exit status says whether all of them passed.
 test: .venv/.installed-dev
 	@status=0; \
 	part() { printf '\n== %s\n' "$$1"; shift; "$$@" || status=1; }; \
 	part 'Servers for the live tests' scripts/install-test-servers; \
 	part 'Lint and types' $(MAKE) --no-print-directory lint; \
-	part 'The engine: tests/placement' $(BIN)/pytest tests/placement; \
+	part 'The engine: tests/placement' $(BIN)/pytest $(AT_ONCE) tests/placement; \
 	part 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz; \
-	part 'The service: tests/seedtest' $(BIN)/pytest tests/seedtest; \
+	part 'The service: tests/seedtest' $(BIN)/pytest $(AT_ONCE) tests/seedtest; \
 	part 'Real servers: tests/live' $(BIN)/pytest tests/live; \
 	part 'Chaos: three storms of a minute' $(MAKE) --no-print-directory chaos SEED='1 2 3'; \
 	exit $$status

@@ -124,7 +124,7 @@ def test_a_server_says_how_long_to_stay_away(words, seconds):
         ({"answers": {"LOGIN": hang_up()}}, Disconnected),
         ({"answers": {"LOGIN": bye("Session expired")}}, Disconnected),
         ({"answers": {"LOGIN": b"%(tag)s BAD Command Argument Error. 12\r\n"}}, ProtocolError),
-        ({"answers": {"LOGIN": b"* OK x\r\n" * 200_000}}, ProtocolError),
+        ({"answers": {"LOGIN": b"* OK x\r\n" * 200_000}, "deadline": 20.0}, ProtocolError),
         ({"answers": {"LOGIN": b"A" * 1_100_000 + b"\r\n"}}, ProtocolError),
         ({"answers": {"LIST": hang_up()}}, Disconnected),
         ({"answers": {"LIST": hang_up(b"* LIST () ")}}, Disconnected),

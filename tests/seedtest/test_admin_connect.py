@@ -114,7 +114,9 @@ def test_another_browser_cannot_end_a_sign_in(endpoint, owner, cast, mailbox):
 
 
 @pytest.mark.parametrize(
-    "state", ["", "nonsense", "x" * 20000, signing.dumps({"nonce": "n", "mailbox": "m"}, salt="other")]
+    "state",
+    ["", "nonsense", "x" * 20000, signing.dumps({"nonce": "n", "mailbox": "m"}, salt="other")],
+    ids=["empty", "nonsense", "long", "signed for something else"],
 )
 def test_a_state_that_we_did_not_sign_is_refused(endpoint, owner, state):
     answer = owner.get(CALLBACK, {"code": "c", "state": state}, follow=True)
