@@ -128,7 +128,7 @@ def claims(headers: Headers) -> tuple[Claim, ...]:
 
 def judge(headers: Headers, found: Sequence[Claim], rule: Rule) -> Trust:
     """Tell the provider's own claims from all others."""
-    own = [one for one in found if _bears_the_name(one, rule)]
+    own = [one for one in found if bears_the_name(one, rule)]
     start = _message_start(headers, rule)
     group = _believed(headers, own, rule.position, start)
     believed = tuple(group[: rule.at_most])
@@ -146,7 +146,8 @@ def judge(headers: Headers, found: Sequence[Claim], rule: Rule) -> Trust:
     return Trust(believed, tuple(doubted))
 
 
-def _bears_the_name(one: Claim, rule: Rule) -> bool:
+def bears_the_name(one: Claim, rule: Rule) -> bool:
+    """Without that nothing else about a claim matters."""
     name = one.value.authserv_id
     return rule.wrote(name) if name else rule.missing_authserv_id
 

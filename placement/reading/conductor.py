@@ -17,7 +17,7 @@ from placement.headers.received_spf import of_receiver, read_received_spf
 from placement.headers.sender_fields import read_sender_fields
 from placement.headers.spam_verdicts import read_verdicts
 from placement.headers.spam_verdicts.registry import self_hosted_headers
-from placement.headers.trust import MESSAGE_FIELDS, WHY, Claim, Rule, Trust, claims, judge, position_of
+from placement.headers.trust import MESSAGE_FIELDS, WHY, Claim, Rule, Trust, bears_the_name, claims, judge, position_of
 from placement.providers import GENERIC, Position, Provider
 from placement.reading.findings import findings, truncated
 from placement.reading.model import Reading, Reported, Untrusted
@@ -48,7 +48,10 @@ def read_authentication(
     if not found:
         return Authentication()
     extra = _plain(extra_authserv_ids)
-    trust, _ = _trust(headers, found, _rule(provider, extra), _own_hosts(provider, extra))
+    rule = _rule(provider, extra)
+    if not any(bears_the_name(one, rule) for one in found):
+        return authentication(headers, judge(headers, found, rule))  # wherever the boundary is
+    trust, _ = _trust(headers, found, rule, _own_hosts(provider, extra))
     return authentication(headers, trust)
 
 
