@@ -24,6 +24,7 @@ TICKS: dict[str, float] = {
     "publishing": 1.0,
     "scheduling": 5.0,
     "verifying": 5.0,
+    "seeds": 10.0,
     "housekeeping": 60.0,
 }
 

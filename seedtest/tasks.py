@@ -87,11 +87,6 @@ def _schedule(now: datetime) -> None:
     controls.run_due(now)
 
 
-def _keep_house(now: datetime) -> None:
-    housekeeping.sweep(now)
-    seed_watch.watch(now)
-
-
 WORK: dict[str, Callable[[datetime], object]] = {
     "dispatch": _dispatch,
     "sending": _send,
@@ -99,5 +94,6 @@ WORK: dict[str, Callable[[datetime], object]] = {
     "publishing": publishing.publish,
     "scheduling": _schedule,
     "verifying": _verify,
-    "housekeeping": _keep_house,
+    "seeds": seed_watch.watch,
+    "housekeeping": housekeeping.sweep,
 }

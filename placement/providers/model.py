@@ -225,6 +225,7 @@ class Provider:
     junk_names: tuple[str, ...] = ()
     special_use: bool | None = None  # does LIST carry \Junk? None: not known
     all_mail_names: tuple[str, ...] = ()  # folders that repeat the others, beyond what carries \All
+    own_folders: tuple[str, ...] = ()  # its own filter files into them: neither inbox nor junk, and no rule of a person
     tabs: Tabs = Tabs.NONE
     category_folders: tuple[CategoryFolder, ...] = ()
     authserv_ids: tuple[re.Pattern[str], ...] = ()

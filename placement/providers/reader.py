@@ -79,6 +79,7 @@ def parse(file: str, values: Mapping[str, Any]) -> Provider:
         junk_names=fields.each("junk_names", _folder_name),
         special_use=fields.flag_or_none("special_use"),
         all_mail_names=fields.each("all_mail_names", _folder_name),
+        own_folders=fields.each("own_folders", _folder_name),
         tabs=fields.word("tabs", Tabs, Tabs.NONE),
         category_folders=tuple(_category_folder(entry) for entry in fields.tables("category_folders")),
         authserv_ids=fields.each("authserv_ids", compile_authserv_id),

@@ -17,7 +17,7 @@ from unfold.decorators import display
 from seedtest.admin import tenancy, words
 from seedtest.admin.badges import badge
 from seedtest.admin.words import Badge
-from seedtest.models import OAuthCredential, SeedAccount, SeedHealth, Workspace
+from seedtest.models import Mailbox, OAuthCredential, SeedAccount, SeedHealth, Workspace
 from seedtest.models.clock import db_now
 from seedtest.models.seed_health import HealthState
 from seedtest.reports.seed_words import STATES, Told, Weight, tell
@@ -50,7 +50,9 @@ def noticed(workspace: Workspace, *, most: int = 10) -> list[Noticed]:
     rows = SeedHealth.objects.filter(seed_account__workspace=workspace).exclude(problems=[])
     rows = rows.exclude(state=HealthState.OFF).select_related("seed_account__mailbox")
     found = [
-        _noticed(row, told) for row in rows.order_by("-excluded", "state", "pk")[:most] if (told := tell(row.problems))
+        _noticed(row, told)
+        for row in rows.order_by("-excluded", "state", "pk")[:most]
+        if (told := tell(row.problems, lent=row.seed_account.is_lent))
     ]
     return found
 
@@ -71,7 +73,7 @@ class HealthPages:
     def how_it_is(self, row: SeedAccount) -> str:
         known = getattr(row, "health", None)
         shown = badge(BADGES[known.state]) if known else badge(words.MAILBOX_STATES[row.mailbox.state])
-        told = tell(known.problems) if known else ()
+        told = tell(known.problems, lent=row.is_lent) if known else ()
         note = format_html("<small class='st-block st-quiet'>{}</small>", told[0].title) if told else ""
         return format_html('<a href="{}">{}{}</a>', health_url(row), shown, note)
 
@@ -85,18 +87,18 @@ class HealthPages:
     def health_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         seed = self.get_object(request, object_id)  # type: ignore[attr-defined]
         known = getattr(seed, "health", None)
-        told = tell(known.problems) if known else ()
+        told = tell(known.problems, lent=seed.is_lent) if known else ()
         return self.page(  # type: ignore[attr-defined, no-any-return]
             request, "seed_health.html", f"Health of {seed.mailbox.address}", seed=seed, health=known,
             state=BADGES[known.state] if known else words.MAILBOX_STATES[seed.mailbox.state],
             means=STATES[known.state] if known else STATES[HealthState.NEW],
             problems=[(one, _TONES[one.weight]) for one in told], facts=facts(seed, known),
-            own=seed.mailbox.workspace_id == seed.workspace_id, limit=seed.mailbox.catalog_entry.limits.inactive_days,
+            own=not seed.is_lent, limit=seed.mailbox.catalog_entry.limits.inactive_days,
         )  # fmt: skip
 
     def web_login_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         seed = self.get_object(request, object_id)  # type: ignore[attr-defined]
-        own = seed.mailbox.workspace_id == seed.workspace_id or tenancy.role(request) in tenancy.OPERATORS
+        own = not seed.is_lent or tenancy.role(request) in tenancy.OPERATORS
         if request.method != "POST" or not own or not self.has_change_permission(request, seed):  # type: ignore[attr-defined]
             raise PermissionDenied
         seed_watch.note_web_login(seed.mailbox, now=db_now())
@@ -107,18 +109,25 @@ class HealthPages:
 def facts(seed: SeedAccount, health: SeedHealth | None) -> list[tuple[str, Any]]:
     """(what, value) of everything that is known; moments stay moments for the template."""
     mailbox = seed.mailbox
-    token = OAuthCredential.objects.filter(mailbox=mailbox).first()
     rows: list[tuple[str, Any]] = [
         ("Last read", mailbox.last_good_poll_at or "never"),
         ("Looks failed in a row", mailbox.fail_count + mailbox.auth_fail_count),
         ("Not tried again before", _later(mailbox.backoff_until, mailbox.auth_backoff_until)),
         ("Storage used", _share(mailbox.quota_used)),
         ("Of the messages that IMAP shows", _share(mailbox.window_used)),
+    ]
+    signed_in = [] if seed.is_lent else _signed_in(mailbox)
+    return [(name, value) for name, value in [*rows, *signed_in, *_judged(health)] if value is not None]
+
+
+def _signed_in(mailbox: Mailbox) -> list[tuple[str, Any]]:
+    """Nobody's business but the owner's."""
+    token = OAuthCredential.objects.filter(mailbox=mailbox).first()
+    return [
         ("Last web login", mailbox.web_login_at or "not noted"),
         ("Connected by a person", token.connected_at if token else None),
         ("Its token ends (renewed by itself)", token.expires_at if token else None),
     ]
-    return [(name, value) for name, value in [*rows, *_judged(health)] if value is not None]
 
 
 def _judged(health: SeedHealth | None) -> list[tuple[str, Any]]:

@@ -47,7 +47,7 @@ class HealthDocument(serializers.Serializer[SeedHealth]):
 
     @extend_schema_field(ProblemOfSeed(many=True))
     def get_problems(self, health: SeedHealth) -> Any:
-        return ProblemOfSeed(tell(health.problems), many=True).data
+        return ProblemOfSeed(tell(health.problems, lent=health.seed_account.is_lent), many=True).data
 
     def get_failures(self, health: SeedHealth) -> int:
         mailbox = health.seed_account.mailbox

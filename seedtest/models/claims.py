@@ -154,10 +154,23 @@ def take_login_slot(claim: Claim, now: datetime, *, pace_id: int, ahead: timedel
 def quarantine_lost(now: datetime) -> list[int]:
     """Mailboxes whose polls killed their worker again and again even alone: stop polling them."""
     rows = _execute(
-        f"""UPDATE seedtest_mailbox SET state = 'quarantined', state_reason = 'quarantined', lease_until = NULL
+        f"""UPDATE seedtest_mailbox SET state = 'quarantined', state_reason = 'quarantined', lease_until = NULL,
+                quarantined_at = %(now)s
             WHERE state IN ({_STATES}) AND attempts >= {QUARANTINE_AFTER}
             AND (lease_until IS NULL OR lease_until <= %(now)s) RETURNING id""",
         {"now": now},
+    )
+    return [row[0] for row in rows]
+
+
+def try_quarantined(now: datetime, *, after: timedelta) -> list[int]:
+    """Give quarantined mailboxes one more poll, alone on the suspect queue: a loss there quarantines them again."""
+    rows = _execute(
+        f"""UPDATE seedtest_mailbox SET state = 'degraded', attempts = {QUARANTINE_AFTER - 1}, next_poll_at = %(now)s,
+                dispatched_until = NULL
+            WHERE state = 'quarantined' AND (quarantined_at IS NULL OR quarantined_at <= %(cut)s)
+            AND (lease_until IS NULL OR lease_until <= %(now)s) RETURNING id""",
+        {"now": now, "cut": now - after},
     )
     return [row[0] for row in rows]
 

@@ -186,7 +186,8 @@ class SeedAccountQuerySet(models.QuerySet["SeedAccount"]):
 
         The state of the mailbox is asked beside its health, which is judged only some time later.
         """
-        return self.switched_on().exclude(mailbox__state__in=_SHUT).exclude(health__excluded=True)
+        tried = Q(mailbox__state_reason=Reason.QUARANTINED.value)  # on trial after crashes
+        return self.switched_on().exclude(mailbox__state__in=_SHUT).exclude(tried).exclude(health__excluded=True)
 
     def exportable(self) -> SeedAccountQuerySet:
         """Where a campaign may be sent: read at least once, reachable, and with room.

@@ -25,7 +25,7 @@ from placement.vocabulary import (
 )
 from seedtest.models import Marker, SeedAccount, SeedResult, SeedTest, Verification
 from seedtest.models.seedtests import Mode, Status
-from seedtest.reports import peers
+from seedtest.reports import unlisted
 from seedtest.reports.findings import find
 from seedtest.reports.identities import authenticated_as, identities_of
 from seedtest.reports.judging import judge
@@ -69,7 +69,7 @@ def build(test: SeedTest) -> Report:
     about = _about(test)
     totals = _totals(rows, measured, about.domain_mix)
     left_out = _left_out(test)
-    unlisted = _unlisted(test, measured)
+    absent = _unlisted(test, measured)
     provisional = about.is_open or totals.counts.waiting > 0
     return Report(
         about=about,
@@ -79,12 +79,12 @@ def build(test: SeedTest) -> Report:
         providers=rows,
         seeds=seeds,
         findings=(
-            *find(about, rows, measured), *about_seeds(left_out, unlisted, [seed for seed in seeds if seed.biased])
+            *find(about, rows, measured), *about_seeds(left_out, absent, [seed for seed in seeds if seed.biased])
         ),
         verdict=judge(about, totals, rows, measured),
         arrival_spread_seconds=arrival_spread(measured),
         left_out=left_out,
-        upload_again=tuple(seed.address for seed in unlisted),
+        upload_again=tuple(seed.address for seed in absent),
     )  # fmt: skip
 
 
@@ -110,10 +110,12 @@ def _unlisted(test: SeedTest, seeds: Sequence[SeedRow]) -> list[SeedRow]:
     missed = [seed for seed in seeds if seed.placement is Placement.MISSING]
     if not missed or test.mode != Mode.ESP or test.status != Status.COMPLETE:
         return []
-    campaigns = peers.recent(test.workspace, before=test.created_at)
-    domain = next((one.from_domain for one in campaigns if one.test == test.pk), "")
-    silent = peers.unlisted(one for one in campaigns if one.from_domain == domain)
-    ids = set(SeedAccount.objects.filter(pk__in=silent).values_list("public_id", flat=True)) if silent else set()
+    accounts = dict(
+        SeedAccount.objects.filter(public_id__in=[one.seed for one in missed]).values_list("pk", "public_id")
+    )
+    silent = unlisted.unlisted(unlisted.chances(accounts, before=test.created_at))
+    domain = unlisted.from_domains([test.pk]).get(test.pk) if silent else None
+    ids = {accounts[pk] for pk, domains in silent.items() if domain in domains}
     return [seed for seed in missed if seed.seed in ids]
 
 

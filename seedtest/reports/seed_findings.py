@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from placement.vocabulary import Placement
 from seedtest.reports.findings import listing
-from seedtest.reports.peers import SILENT_CAMPAIGNS
+from seedtest.reports.unlisted import SILENT_CAMPAIGNS
 from seedtest.reports.values import Finding, LeftOut, SeedRow
 
 

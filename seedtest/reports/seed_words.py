@@ -35,7 +35,7 @@ STATES: Final[Mapping[str, str]] = {
     HealthState.HEALTHY: "Works: it is in new tests and in exports.",
     HealthState.DEGRADED: "Works with limits: it stays in tests, and a miss there may prove nothing.",
     HealthState.NEEDS_SIGN_IN: "Nobody gets in: it is left out of new tests and exports until somebody signs in.",
-    HealthState.QUARANTINED: "Set aside: it is left out of new tests and exports, and comes back by itself.",
+    HealthState.QUARANTINED: "Set aside: it is left out of new tests and exports. It is tried again by itself.",
     HealthState.OFF: "Switched off by a person.",
 }
 _P = HealthProblem
@@ -49,8 +49,8 @@ _WORDS: Final[Mapping[str, tuple[Weight, str, str, str]]] = {
         "Check the connection. The first good look brings it back.",
     ),
     _P.CRASHES: (
-        Weight.EXCLUDES, "Reading it made our program crash", "It is not read any more, so that others are not harmed.",
-        "Ask your operator to look into the log, then untick “not read” on its mailbox page.",
+        Weight.EXCLUDES, "Reading it made our program crash", "It is not read now, so that others are not harmed.",
+        "It is tried once a day, alone. Ask your operator to look into the log if it stays so.",
     ),
     _P.UNREACHABLE: (
         Weight.DEGRADES, "Its last looks failed", "Results may come late or stay unknown.",

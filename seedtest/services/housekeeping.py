@@ -20,6 +20,8 @@ from seedtest.services import raw_mail
 
 #: Rows of one batch, each in a transaction of its own, and batches of one kind in one tick.
 BATCH, BATCHES = 500, 2
+#: A mailbox whose polls killed their workers gets one poll a day: the message that did it may be gone, or we mended.
+TRIED_AGAIN_AFTER = timedelta(hours=24)
 
 
 def sweep(now: datetime) -> dict[str, int]:
@@ -27,6 +29,7 @@ def sweep(now: datetime) -> dict[str, int]:
     done = {name: _in_batches(delete, now) for name, delete in _DELETES.items()}
     with transaction.atomic():
         done["quarantined"] = len(claims.quarantine_lost(now))
+        done["tried_again"] = len(claims.try_quarantined(now, after=TRIED_AGAIN_AFTER))
     return done
 
 

@@ -25,6 +25,10 @@ TESTS_A_DAY = 20
 WEB_LOGIN_SHARE = 0.8
 #: Agreement is a warning below this share, of at least so many tests.
 AGREES, AGREEMENT_TESTS = 0.5, 5
+#: Messages that must have gone from a seed and not from its siblings, and the share of all it got.
+VANISHED, VANISHED_SHARE = 3, 0.5
+#: Controls in a row that only a seed's siblings got.
+LOST_CONTROLS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,11 @@ class Facts:
     inactive_days: int | None = None
     tests_today: int = 0
     odd_folders: tuple[str, ...] = ()
+    vanished: tuple[int, int] = (0, 0)  # messages that went only from here, of how many
     agreement: float | None = None
     agreement_n: int = 0
     biased: bool = False
+    control_misses: int = 0
     not_on_list: tuple[str, ...] = ()  # From domains
 
 
@@ -142,7 +148,9 @@ def _no_good_poll(facts: Facts, asked: Question) -> str | None:
 
 
 def _crashes(facts: Facts, asked: Question) -> str | None:
-    return "Its polls killed their worker." if facts.mailbox_state == MailboxState.QUARANTINED else None
+    """Until a look has ended well or with an error of its own: the reason outlives the state during a trial."""
+    stopped = facts.mailbox_state == MailboxState.QUARANTINED or facts.state_reason == Reason.QUARANTINED
+    return "Its polls killed their worker." if stopped else None
 
 
 def _unreachable(facts: Facts, asked: Question) -> str | None:
@@ -198,6 +206,18 @@ def _odd_folders(facts: Facts, asked: Question) -> str | None:
     return f"Test messages stood in {', '.join(facts.odd_folders[:3])}." if facts.odd_folders else None
 
 
+def _vanishes(facts: Facts, asked: Question) -> str | None:
+    gone, of = facts.vanished
+    if gone < VANISHED or gone < of * VANISHED_SHARE:
+        return None
+    return f"{gone} of {of} test messages were there and then gone, while its siblings kept theirs."
+
+
+def _controls_lost(facts: Facts, asked: Question) -> str | None:
+    misses = facts.control_misses
+    return f"The last {misses} controls did not come; its siblings got them." if misses >= LOST_CONTROLS else None
+
+
 def _disagrees(facts: Facts, asked: Question) -> str | None:
     if facts.agreement is None or facts.agreement_n < AGREEMENT_TESTS or facts.agreement >= AGREES:
         return None
@@ -223,6 +243,8 @@ _RULES: Final[dict[HealthProblem, _Rule]] = {
     HealthProblem.WEB_LOGIN_DUE: _web_login_due,
     HealthProblem.TOO_MANY_TESTS: _too_many_tests,
     HealthProblem.ODD_FOLDERS: _odd_folders,
+    HealthProblem.VANISHES: _vanishes,
+    HealthProblem.CONTROLS_LOST: _controls_lost,
     HealthProblem.NOT_ON_LIST: _not_on_list,
     HealthProblem.DISAGREES: _disagrees,
 }

@@ -2,57 +2,52 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Max, Q
+from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
 
-from placement.vocabulary import Placement
-from seedtest.models import Arrival, Mailbox, OAuthCredential, SeedAccount, SeedHealth, SeedResult, SeedTest, Workspace
+from placement.errors import CatalogError
+from seedtest.models import Arrival, Mailbox, OAuthCredential, SeedAccount, SeedHealth, SeedResult, SeedTest
 from seedtest.models.mailboxes import MailboxState
 from seedtest.models.seed_health import HealthState
 from seedtest.models.seedtests import Kind
-from seedtest.reports import peers
-from seedtest.services import exporting, publishing
+from seedtest.reports.seed_words import Weight, tell
+from seedtest.services import exporting, publishing, seed_comparing
 from seedtest.services.seed_health import Facts, Judgement, judge, sign_in_words
+
+logger = logging.getLogger(__name__)
 
 #: Seeds judged in one tick, and how long a judgement stands unless its mailbox changes meanwhile.
 BATCH, STANDS = 100, timedelta(minutes=10)
 _OUT: Final = (HealthState.QUARANTINED, HealthState.NEEDS_SIGN_IN)
 _ENTERED: Final = {HealthState.NEEDS_SIGN_IN: "seed.auth_failed", HealthState.QUARANTINED: "seed.quarantined"}
-_WRITTEN: Final = (
-    "state", "since", "problems", "excluded", "full", "biased", "agreement", "agreement_n", "newest_message_at",
-    "control_seen_at", "control_placement", "checked_at",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the other rows say of a batch of seeds, by seed or by mailbox."""
+    """What the other rows say of a batch of seeds, by mailbox."""
 
-    newest: Mapping[int, datetime]  # mailbox → newest message
-    tests_today: Mapping[int, int]  # mailbox → tests
-    odd_folders: Mapping[int, tuple[str, ...]]  # seed → folders
-    token_errors: Mapping[int, str]  # mailbox → the token endpoint's words
-    agreement: Mapping[int, tuple[float, int]]
-    not_on_list: Mapping[int, tuple[str, ...]]
-    biased: Mapping[int, bool]
-    controls: Mapping[int, tuple[datetime, str]]
+    newest: Mapping[int, datetime]
+    tests_today: Mapping[int, Mapping[int, int]]  # mailbox → workspace → tests
+    token_errors: Mapping[int, str]  # the token endpoint's words
 
 
 def watch(now: datetime) -> int:
     """The tick. Returns how many seeds were judged."""
-    accounts = list(_due(now))
-    for _, group in groupby(accounts, key=lambda account: account.workspace_id):
-        some = list(group)
-        _watch_some(some, now)
-        exporting.refresh(some[0].workspace, now)
+    seed_comparing.compare_next(now)
+    accounts = _due(now)
+    around = _surroundings(accounts, now)
+    with transaction.atomic():
+        settled = [account.pk for account in accounts if _watch_one(account, around, now)]
+        SeedHealth.objects.filter(seed_account__in=settled).update(checked_at=now)
+    for workspace in {account.workspace_id: account.workspace for account in accounts}.values():
+        exporting.refresh(workspace, now)
     return len(accounts)
 
 
@@ -62,66 +57,101 @@ def note_web_login(mailbox: Mailbox, *, now: datetime) -> None:
     SeedHealth.objects.filter(seed_account__mailbox=mailbox).update(checked_at=now - STANDS)
 
 
-def _due(now: datetime) -> Iterable[SeedAccount]:
-    """Those judged longest ago; those whose mailbox has failed or come back at once."""
-    locked_out = Q(mailbox__state=MailboxState.NEEDS_SIGN_IN)
-    lost = locked_out & ~Q(health__state=HealthState.NEEDS_SIGN_IN) & ~Q(health__state=HealthState.QUARANTINED)
+def _due(now: datetime) -> list[SeedAccount]:
+    """Those whose mailbox has failed or come back before all others; then those judged longest ago."""
+    refused = Q(mailbox__state=MailboxState.NEEDS_SIGN_IN) & ~Q(health__state=HealthState.NEEDS_SIGN_IN)
+    crashed = Q(mailbox__state=MailboxState.QUARANTINED) & ~Q(health__state=HealthState.QUARANTINED)
     back = Q(mailbox__state=MailboxState.HEALTHY, health__state__in=_OUT)
-    due = Q(health=None) | Q(health__checked_at__lte=now - STANDS) | (Q(enabled=True) & (lost | back))
+    at_once = Q(enabled=True) & (refused | crashed | back)
+    due = Q(health=None) | Q(health__checked_at__lte=now - STANDS) | at_once
     rows = SeedAccount.objects.filter(due).select_related("mailbox", "workspace", "health")
-    chosen = rows.order_by(F("health__checked_at").asc(nulls_first=True), "pk")[:BATCH]
-    return sorted(chosen, key=lambda account: account.workspace_id)
+    first = Case(When(at_once, then=0), default=1)
+    chosen = list(rows.order_by(first, F("health__checked_at").asc(nulls_first=True), "pk")[:BATCH])
+    return _with_health(chosen, now)
 
 
-def _watch_some(accounts: Sequence[SeedAccount], now: datetime) -> None:
-    """The seeds of one workspace, in one transaction."""
-    around = _surroundings(accounts, now)
-    with transaction.atomic():
-        for account in accounts:
-            _watch_one(account, around, now)
+def _with_health(accounts: Sequence[SeedAccount], now: datetime) -> list[SeedAccount]:
+    """A seed that nobody has judged gets its row first, so that every judgement is a compare-and-set."""
+    new = [one for one in accounts if not hasattr(one, "health")]
+    SeedHealth.objects.bulk_create(
+        [SeedHealth(seed_account=one, since=now, checked_at=now - STANDS) for one in new], ignore_conflicts=True
+    )
+    rows = {row.seed_account_id: row for row in SeedHealth.objects.filter(seed_account__in=[one.pk for one in new])}
+    for one in new:
+        if one.pk in rows:
+            one.health = rows[one.pk]
+    return [one for one in accounts if hasattr(one, "health")]
 
 
-def _watch_one(account: SeedAccount, around: Surroundings, now: datetime) -> None:
-    found = judge(_facts(account, around), now=now, quarantine_after=timedelta(days=settings.QUARANTINE_AFTER_DAYS))
-    known = getattr(account, "health", None)
-    row = known or SeedHealth(seed_account=account, since=now)
-    before = row.state
-    _write(row, account, found, around, now)
-    if known is None:
-        SeedHealth.objects.bulk_create([row], ignore_conflicts=True)
-    else:
-        row.save(update_fields=_WRITTEN)
-    if before != row.state:
-        _tell(account, before, row, now)
+def _watch_one(account: SeedAccount, around: Surroundings, now: datetime) -> bool:
+    """True when nothing has changed, or nothing can be said; what has changed is written here."""
+    try:
+        facts = _facts(account, around)
+    except CatalogError as error:
+        logger.error("seed %s cannot be judged: %s", account.public_id, error)
+        return True
+    found = judge(facts, now=now, quarantine_after=timedelta(days=settings.QUARANTINE_AFTER_DAYS))
+    values = _values(found, around.newest.get(account.mailbox_id))
+    before: SeedHealth = account.health
+    if all(getattr(before, name) == value for name, value in values.items()):
+        return True
+    if before.state != found.state:
+        values["since"] = now
+    mine = SeedHealth.objects.filter(pk=before.pk, checked_at=before.checked_at)
+    if mine.update(**values, checked_at=now):
+        _tell(account, before, found, now)
+    return False
 
 
-def _write(row: SeedHealth, account: SeedAccount, found: Judgement, around: Surroundings, now: datetime) -> None:
-    if row.state != found.state:
-        row.state, row.since = found.state, now
-    row.problems = found.stored()
-    row.excluded, row.full, row.biased = found.excluded, found.full, found.biased
-    row.agreement, row.agreement_n = around.agreement.get(account.pk, (None, 0))
-    row.newest_message_at = around.newest.get(account.mailbox_id)
-    row.control_seen_at, row.control_placement = around.controls.get(account.pk, (None, ""))
-    row.checked_at = now
+def _values(found: Judgement, newest: datetime | None) -> dict[str, object]:
+    return {
+        "state": found.state.value, "problems": found.stored(), "excluded": found.excluded, "full": found.full,
+        "newest_message_at": newest,
+    }  # fmt: skip
 
 
-def _tell(account: SeedAccount, before: str, row: SeedHealth, now: datetime) -> None:
-    """One event a change, for alerts."""
-    kind = _ENTERED.get(HealthState(row.state))
-    if kind is None and before in _OUT and row.state in (HealthState.HEALTHY, HealthState.DEGRADED):
+def _tell(account: SeedAccount, before: SeedHealth, found: Judgement, now: datetime) -> None:
+    """One event a change, for alerts. Its key is of what it changes: two ticks that saw the same tell it once."""
+    state = found.state
+    kind = _ENTERED.get(state)
+    if kind is None and before.state in _OUT and state in (HealthState.HEALTHY, HealthState.DEGRADED):
         kind = "seed.recovered"
-    if kind:
-        body = {
-            "seed": account.public_id, "email": account.mailbox.address, "provider": account.mailbox.provider,
-            "state": row.state, "was": before, "problems": [one[0] for one in row.problems],
-        }  # fmt: skip
-        publishing.emit(account.workspace, kind, f"{kind}:{account.public_id}:{now.isoformat()}", body, now=now)
+    if kind and before.state != state:
+        codes = [problem.value for problem, _ in found.problems]
+        body = {"state": state.value, "was": before.state, "problems": codes}
+        _emit(account, kind, before.since, body, now)
+    if state != HealthState.OFF:
+        _tell_warnings(account, before, found, now)
+
+
+def _tell_warnings(account: SeedAccount, before: SeedHealth, found: Judgement, now: datetime) -> None:
+    """Whatever excludes no seed: it fills up, a web login is due, it is biased, it is not on the list …"""
+    was = {one[0]: one for one in before.problems}
+    found_now = {one[0]: one for one in found.stored()}
+    for code in sorted(was.keys() ^ found_now.keys()):
+        for told in tell([found_now.get(code) or was[code]], lent=account.is_lent):
+            if told.weight is not Weight.EXCLUDES:
+                body = {
+                    "problem": code, "appeared": code in found_now, "title": told.title, "next_step": told.next_step,
+                    "state": found.state.value,
+                }  # fmt: skip
+                _emit(account, "seed.warning", before.checked_at, body, now, code)
+
+
+def _emit(
+    account: SeedAccount, kind: str, since: datetime, body: Mapping[str, object], now: datetime, about: str = ""
+) -> None:
+    key = ":".join(filter(None, (kind, account.public_id, about, since.isoformat())))
+    named = {
+        "seed": account.public_id, "email": account.mailbox.address, "provider": account.mailbox.provider,
+    }  # fmt: skip
+    publishing.emit(account.workspace, kind, key, named | dict(body), now=now)
 
 
 def _facts(account: SeedAccount, around: Surroundings) -> Facts:
-    mailbox = account.mailbox
-    agreement, count = around.agreement.get(account.pk, (None, 0))
+    """Of a mailbox that is lent to us we know our own tests, and whether it can be used."""
+    mailbox, health, lent = account.mailbox, account.health, account.is_lent
+    tests = around.tests_today.get(mailbox.pk, {})
     return Facts(
         mailbox_state=mailbox.state,
         enabled=account.enabled,
@@ -133,65 +163,42 @@ def _facts(account: SeedAccount, around: Surroundings) -> Facts:
         failures=mailbox.fail_count + mailbox.auth_fail_count,
         quota_used=mailbox.quota_used,
         window_used=mailbox.window_used,
-        token_error=around.token_errors.get(mailbox.pk, ""),
+        token_error="" if lent else around.token_errors.get(mailbox.pk, ""),
         web_login_at=mailbox.web_login_at,
-        inactive_days=mailbox.catalog_entry.limits.inactive_days,
-        tests_today=around.tests_today.get(mailbox.pk, 0),
-        odd_folders=around.odd_folders.get(account.pk, ()),
-        agreement=agreement,
-        agreement_n=count,
-        biased=around.biased.get(account.pk, False),
-        not_on_list=around.not_on_list.get(account.pk, ()),
+        inactive_days=None if lent else mailbox.catalog_entry.limits.inactive_days,
+        tests_today=tests.get(account.workspace_id, 0) if lent else sum(tests.values()),
+        odd_folders=("another folder",) * bool(health.odd_folders) if lent else tuple(health.odd_folders),
+        vanished=(health.vanished[0], health.vanished[1]) if health.vanished else (0, 0),
+        agreement=health.agreement,
+        agreement_n=health.agreement_n,
+        biased=health.biased,
+        control_misses=health.control_misses,
+        not_on_list=tuple(health.not_on_list),
     )
 
 
 def _surroundings(accounts: Sequence[SeedAccount], now: datetime) -> Surroundings:
-    workspace = accounts[0].workspace
-    campaigns = peers.recent(workspace, before=now)
-    controls = peers.recent(workspace, before=now, kind=Kind.CONTROL)
     mailboxes = [account.mailbox_id for account in accounts]
+    errors = OAuthCredential.objects.filter(mailbox__in=mailboxes).exclude(last_error="")
     return Surroundings(
-        newest=_newest(workspace, mailboxes),
+        newest=_newest(mailboxes),
         tests_today=_tests_today(mailboxes, now),
-        odd_folders=_odd_folders(accounts, now),
-        token_errors=dict(
-            OAuthCredential.objects.filter(mailbox__in=mailboxes).exclude(last_error="")
-            .values_list("mailbox_id", "last_error")
-        ),
-        agreement=peers.agreement(campaigns),
-        not_on_list=peers.unlisted(campaigns),
-        biased=peers.biased(controls),
-        controls=_controls(controls),
-    )  # fmt: skip
+        token_errors=dict(errors.values_list("mailbox_id", "last_error")),
+    )
 
 
-def _newest(workspace: Workspace, mailboxes: Sequence[int]) -> dict[int, datetime]:
+def _newest(mailboxes: Sequence[int]) -> dict[int, datetime]:
     """Not of mailboxes lent to others: when their mail comes is nobody else's business."""
     own = Mailbox.objects.filter(pk__in=mailboxes).annotate(lent=Count("seed_accounts__workspace", distinct=True))
-    alone = own.filter(lent=1).values("pk")
-    rows = Arrival.objects.filter(mailbox__in=alone, gone_at=None).order_by().values_list("mailbox")
-    return dict(rows.annotate(at=Max("internaldate")))
+    newest = Arrival.objects.filter(mailbox=OuterRef("pk"), gone_at=None).order_by("-id").values("internaldate")[:1]
+    rows = own.filter(lent=1).order_by().values_list("pk").annotate(at=Subquery(newest))
+    return {mailbox: at for mailbox, at in rows if at is not None}
 
 
-def _tests_today(mailboxes: Sequence[int], now: datetime) -> dict[int, int]:
-    since = now - timedelta(days=1)
-    rows = SeedResult.objects.filter(mailbox__in=mailboxes, test__created_at__gt=since, test__kind=Kind.PLACEMENT)
-    return Counter(rows.order_by().values_list("mailbox_id", flat=True))
-
-
-def _odd_folders(accounts: Sequence[SeedAccount], now: datetime) -> dict[int, tuple[str, ...]]:
-    """Folders that are neither inbox nor spam in which messages of two tests or more stood."""
-    since = now - peers.WITHIN
-    rows = SeedResult.objects.filter(
-        seed_account__in=accounts, placement=Placement.OTHER.value, test__created_at__gt=since
-    )
-    folders: dict[int, list[str]] = defaultdict(list)
-    for seed, folder in rows.order_by("id").values_list("seed_account_id", "folder"):
-        folders[seed].append(folder)
-    return {seed: tuple(dict.fromkeys(some)) for seed, some in folders.items() if len(some) > 1}
-
-
-def _controls(controls: Iterable[peers.Campaign]) -> dict[int, tuple[datetime, str]]:
-    last = peers.last_controls(controls)
-    tests = SeedTest.objects.in_bulk({test for test, _ in last.values()})
-    return {seed: (tests[test].created_at, placement) for seed, (test, placement) in last.items()}
+def _tests_today(mailboxes: Sequence[int], now: datetime) -> dict[int, dict[int, int]]:
+    today = SeedTest.objects.filter(created_at__gt=now - timedelta(days=1), kind=Kind.PLACEMENT)
+    rows = SeedResult.objects.filter(mailbox__in=mailboxes, test__in=today.values("pk")).order_by()
+    counts: dict[int, dict[int, int]] = {}
+    for mailbox, workspace, count in rows.values_list("mailbox_id", "test__workspace_id").annotate(count=Count("pk")):
+        counts.setdefault(mailbox, {})[workspace] = count
+    return counts

@@ -101,6 +101,38 @@ def test_a_mailbox_that_kills_its_own_process_three_times_is_quarantined(mailbox
     assert mailbox.state == "quarantined"
 
 
+def test_a_quarantined_mailbox_is_tried_once_a_day_alone_and_comes_back_when_that_went_well(mailbox):
+    now, day = db_now(), timedelta(hours=24)
+    models.Mailbox.objects.filter(pk=mailbox.pk).update(
+        state="quarantined", state_reason="quarantined", quarantined_at=now, attempts=5
+    )
+    assert claims.try_quarantined(now + day / 2, after=day) == []
+    assert claims.try_quarantined(now + day, after=day) == [mailbox.pk]
+    assert claim_one(mailbox, now + day) == [], "only the suspect queue may poll it"
+    (claim,) = claim_one(mailbox, now + day, suspect=True)
+    assert claims.finish(claim, next_poll_at=now + day)
+    mailbox.refresh_from_db()
+    assert (mailbox.state, mailbox.attempts) == ("degraded", 0)
+
+
+def test_a_trial_that_kills_its_process_again_quarantines_for_another_day(mailbox):
+    now, day = db_now(), timedelta(hours=24)
+    models.Mailbox.objects.filter(pk=mailbox.pk).update(state="quarantined", quarantined_at=now, attempts=5)
+    claims.try_quarantined(now + day, after=day)
+    claim_one(mailbox, now + day, suspect=True)
+    assert claims.quarantine_lost(now + day + LEASE) == [mailbox.pk]
+    assert claims.try_quarantined(now + day + day / 2, after=day) == []
+
+
+def test_a_mailbox_on_trial_is_in_no_new_test(mailbox):
+    now = db_now()
+    models.Mailbox.objects.filter(pk=mailbox.pk).update(
+        state="quarantined", state_reason="quarantined", quarantined_at=now
+    )
+    claims.try_quarantined(now, after=timedelta(0))
+    assert not models.SeedAccount.objects.usable().exists()
+
+
 def test_a_tick_runs_in_one_process_until_it_ends_or_its_lease_does():
     now, lease = db_now(), timedelta(seconds=15)
     assert claims.take_tick("closing", now, owner="a", lease=lease)

@@ -26,6 +26,7 @@ def watch(seed, *, at=None, **mailbox):
     """One tick later, with the mailbox changed so."""
     models.Mailbox.objects.filter(pk=seed.mailbox_id).update(**mailbox)
     models.SeedHealth.objects.update(checked_at=db_now() - timedelta(hours=1))
+    models.AllSeeds.objects.update(compared_at=None)
     seed_watch.watch(at or db_now())
     return models.SeedHealth.objects.get(seed_account=seed)
 
@@ -70,13 +71,111 @@ def test_a_refused_login_is_noticed_with_the_next_tick_and_told_once(seed, cast)
     assert "password" not in str(event.data).lower()
 
 
+def test_two_ticks_that_saw_the_same_seed_tell_its_fall_once(seed, monkeypatch):
+    seed_watch.watch(db_now())
+    models.Mailbox.objects.update(state="needs_sign_in")
+    read_by_both = seed_watch._due(db_now())
+    monkeypatch.setattr(seed_watch, "_due", lambda now: read_by_both)
+    seed_watch.watch(db_now())
+    seed_watch.watch(db_now() + timedelta(milliseconds=5))
+    assert models.Event.objects.filter(type="seed.auth_failed").count() == 1
+
+
+def test_a_refused_login_is_judged_before_a_backlog_of_others(seed, cast, make_seed, monkeypatch):
+    others = [make_seed(cast.workspace, state="healthy") for _ in range(3)]
+    seed_watch.watch(db_now())
+    models.SeedHealth.objects.update(checked_at=db_now() - timedelta(hours=1))
+    models.SeedHealth.objects.filter(seed_account=seed).update(checked_at=db_now())
+    models.Mailbox.objects.filter(pk=seed.mailbox_id).update(state="needs_sign_in")
+    monkeypatch.setattr(seed_watch, "BATCH", 1)
+    assert seed_watch.watch(db_now()) < len(others)
+    assert models.SeedHealth.objects.get(seed_account=seed).state == "needs_sign_in"
+
+
+def test_a_mailbox_of_a_provider_nobody_knows_stops_no_other_judgement(seed, cast, make_seed):
+    make_seed(cast.workspace, "vanished_provider")
+    watch(seed, quota_used=0.75)
+    assert [one[0] for one in models.SeedHealth.objects.get(seed_account=seed).problems] == ["quota_near"]
+
+
+def test_the_queries_of_a_tick_do_not_grow_with_the_seeds(cast, make_seed, django_assert_max_num_queries):
+    for _ in range(20):
+        make_seed(cast.workspace, state="healthy", last_good_poll_at=db_now())
+    watch(cast.workspace.seed_accounts.first())
+    models.SeedHealth.objects.update(checked_at=db_now() - timedelta(hours=1))
+    with django_assert_max_num_queries(20):
+        seed_watch.watch(db_now())
+
+
+def test_a_warning_is_told_when_it_appears_and_when_it_clears(seed):
+    watch(seed, quota_used=0.75)
+    watch(seed)
+    watch(seed, quota_used=0.2)
+    told = [(one.data["problem"], one.data["appeared"]) for one in models.Event.objects.filter(type="seed.warning")]
+    assert told == [("quota_near", True), ("quota_near", False)]
+
+
+def test_a_mailbox_that_is_lent_to_us_tells_only_of_our_own_tests(seed, cast, make_seed, make_test, now):
+    theirs = make_seed(cast.elsewhere, mailbox=seed.mailbox)
+    for _ in range(25):
+        make_test(cast.workspace, [seed])
+    models.OAuthCredential.objects.create(
+        mailbox=seed.mailbox, provider="gmail", flow="authorization_code", last_error="AADSTS700082 of the operator"
+    )
+    watch(seed, web_login_at=now - timedelta(days=3000))
+    assert {"too_many_tests", "web_login_due", "token_trouble"} <= {one[0] for one in seed_health_of(seed).problems}
+    assert seed_health_of(theirs).problems == []
+
+
+def test_the_health_of_a_lent_mailbox_sends_nobody_to_a_page_that_is_not_theirs(seed, cast, make_seed):
+    theirs = make_seed(cast.elsewhere, mailbox=seed.mailbox)
+    watch(seed, state="needs_sign_in", state_reason="auth_failed", state_problem="app_password")
+    (told,) = tell(seed_health_of(theirs).problems, lent=True)
+    assert "app password" not in f"{told.title} {told.means}"
+    assert "lent to you" in told.next_step
+
+
+def seed_health_of(seed):
+    return models.SeedHealth.objects.get(seed_account=seed)
+
+
+def test_a_biased_seed_stays_biased_while_controls_do_not_reach_it(seed, cast, make_seed, make_test):
+    everybody = [seed, make_seed(cast.workspace), make_seed(cast.workspace)]
+    ended(make_test, cast.workspace, everybody, ["spam", "inbox", "inbox"], kind="control")
+    assert watch(seed).biased
+    for _ in range(12):
+        ended(make_test, cast.workspace, everybody, ["missing", "inbox", "inbox"], kind="control")
+    health = watch(seed)
+    assert (health.biased, health.control_placement) == (True, "spam")
+    assert {"biased", "controls_lost"} <= {one[0] for one in health.problems}
+    ended(make_test, cast.workspace, everybody, ["inbox", "inbox", "inbox"], kind="control")
+    health = watch(seed)
+    assert (health.biased, [one[0] for one in health.problems]) == (False, [])
+
+
+def test_messages_that_somebody_takes_away_from_one_seed_are_noticed(seed, cast, make_seed, make_test):
+    everybody = [seed, make_seed(cast.workspace), make_seed(cast.workspace)]
+    for _ in range(6):
+        test = ended(make_test, cast.workspace, everybody, ["inbox", "inbox", "inbox"])
+        test.results.filter(seed_account=seed).update(gone_at=db_now())
+    (told,) = tell(watch(seed).problems)
+    assert told.code == "vanishes" and "6 of 6" in told.seen_by
+
+
+def test_webde_files_into_unbekannt_by_itself(cast, make_seed, make_test):
+    lone = make_seed(cast.workspace, "webde", state="healthy", last_good_poll_at=db_now())
+    for _ in range(2):
+        test = ended(make_test, cast.workspace, [lone], ["other"])
+        test.results.update(folder="Unbekannt")
+    assert watch(lone).problems == []
+
+
 def test_quarantine_and_return_are_told(seed, now):
     watch(seed)
     assert watch(seed, **lost(now)).state == "quarantined"
     assert watch(seed, state="healthy", fail_count=0, last_good_poll_at=db_now()).state == "healthy"
-    assert list(models.Event.objects.order_by("id").values_list("type", flat=True)) == [
-        "seed.quarantined", "seed.recovered",
-    ]  # fmt: skip
+    told = models.Event.objects.exclude(type="seed.warning").order_by("id")
+    assert [one.type for one in told] == ["seed.quarantined", "seed.recovered"]
 
 
 def test_a_quarantined_seed_is_still_polled_so_that_it_can_come_back(seed, now):
