@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 from collections.abc import Iterator
@@ -26,8 +25,11 @@ class GuardedTransport(httpx.BaseTransport):
     The deadline is wall-clock: a server that sends a byte a second ends with the socket shut, not with patience.
     """
 
-    def __init__(self, *, seconds: float, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, seconds: float, ssl_context: ssl.SSLContext | None = None, route: netguard.Route = netguard.DIRECT
+    ) -> None:
         self._seconds = seconds
+        self._route = route
         self._context = ssl_context
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -59,11 +61,13 @@ class GuardedTransport(httpx.BaseTransport):
         return httpx.Response(answer.status, headers=_kept(answer), content=data, request=request)
 
     def _socket(self, host: str, port: int, tls: bool, deadline: Deadline) -> socket.socket:
-        sock = netguard.dial(host, port, deadline.remaining())
+        if not tls and self._route.proxy:
+            _refuse_remote(host)  # the peer of the socket will be the proxy
+        sock = netguard.dial(host, port, deadline.remaining(), route=self._route)
         try:
             deadline.watch(sock)
             if not tls:
-                _refuse_remote(sock)
+                _refuse_remote(sock.getpeername()[0])
                 return sock
             context = self._context or shared_ssl_context()
             sock = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
@@ -75,9 +79,9 @@ class GuardedTransport(httpx.BaseTransport):
             raise
 
 
-def client(*, seconds: float) -> httpx.Client:
+def client(*, seconds: float, route: netguard.Route = netguard.DIRECT) -> httpx.Client:
     """No proxy and no .netrc from the environment, no redirects: what is dialled is what was named."""
-    transport = GuardedTransport(seconds=seconds)
+    transport = GuardedTransport(seconds=seconds, route=route)
     headers = {"accept-encoding": "identity", "user-agent": "seedtest"}
     return httpx.Client(transport=transport, headers=headers, trust_env=False, follow_redirects=False)
 
@@ -88,8 +92,8 @@ def _kept(answer: http.client.HTTPResponse) -> list[tuple[str, str]]:
     return [(name, value) for name, value in answer.getheaders() if name.lower() not in undone]
 
 
-def _refuse_remote(sock: socket.socket) -> None:
-    if not ipaddress.ip_address(sock.getpeername()[0]).is_loopback:
+def _refuse_remote(address: str) -> None:
+    if not netguard.is_loopback(address):
         raise ConnectionRefusedError("HTTP without TLS is allowed to this machine itself only; nothing was sent")
 
 

@@ -82,6 +82,14 @@ def vet(address: str, port: int) -> None:
         )
 
 
+def is_loopback(address: str) -> bool:
+    """Is this the number of this machine itself? A name never is: it may lead elsewhere the next time."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
 def _resolve(host: str, port: int) -> Iterator[tuple[int, str]]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

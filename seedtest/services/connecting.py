@@ -17,7 +17,7 @@ from django.core import signing
 
 from placement.errors import PlacementError
 from seedtest.models.mailboxes import Mailbox
-from seedtest.services import oauth, signing_in
+from seedtest.services import oauth, signing_in, ways_out
 
 _SALT, _KEY = "seedtest.connect", "connecting"
 _SECONDS = 600
@@ -55,7 +55,7 @@ def begin(session: Session, mailbox: Mailbox, *, redirect: str) -> str:
     nonce = secrets.token_urlsafe(24)
     state = signing.dumps({"nonce": nonce, "mailbox": mailbox.public_id}, salt=_SALT)
     try:
-        client = oauth.client_of(mailbox.catalog_entry)
+        client = oauth.client_of(mailbox.catalog_entry, route=ways_out.route_of(mailbox))
         begun = oauth.issuer_of(client).begin(client, redirect=redirect, state=state, login_hint=mailbox.address)
     except PlacementError as error:
         raise ConnectError(str(error)) from error
@@ -88,7 +88,7 @@ def finish(mailbox: Mailbox, pending: Pending, *, now: datetime) -> None:
     if mailbox.public_id != pending.mailbox_id:
         raise ConnectError("This sign-in was begun for another mailbox. Press “Connect” on this one's page.")
     try:
-        client = oauth.client_of(mailbox.catalog_entry)
+        client = oauth.client_of(mailbox.catalog_entry, route=ways_out.route_of(mailbox))
         tokens = oauth.issuer_of(client).finish(client, pending.kept, pending.answer)
         signing_in.connect(mailbox, tokens, now=now)
     except PlacementError as error:

@@ -23,8 +23,9 @@ from seedtest.models import claims
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import AuthKind, Mailbox, MailboxState
 from seedtest.models.signing_in import OAuthCredential, OAuthFlow
-from seedtest.services import backing_off, oauth, waking
+from seedtest.services import backing_off, oauth, waking, ways_out
 from seedtest.services.idle_database import release_connection
+from seedtest.services.local_failures import LocalFailure
 from seedtest.services.oauth.errors import SignInLost, TokenServiceDown
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,6 @@ class WrongHost(PlacementError):
     """The mailbox's host is not the provider's: a token for all of somebody's mail goes nowhere else."""
 
     reason = Reason.MAILBOX_UNREACHABLE
-
-
-class LocalFailure(PlacementError):
-    """The mailbox cannot be asked because of something on our side."""
-
-    permanent = True
-    reason = Reason.SECRET_UNREADABLE
 
 
 def login_of(mailbox: Mailbox, claim: claims.Claim) -> engine.Login:
@@ -96,7 +90,8 @@ def lasts(credential: OAuthCredential, span: timedelta, now: datetime) -> bool:
 
 def _refresh(mailbox: Mailbox, credential: OAuthCredential, claim: claims.Claim, now: datetime) -> None:
     """Puts fresh tokens into the credential, or leaves the present one where that serves until the endpoint is back."""
-    client = oauth.client_of(mailbox.catalog_entry, credential.tenant)
+    route = ways_out.route_of(mailbox)
+    client = oauth.client_of(mailbox.catalog_entry, credential.tenant, route=route)
     refresh_token = _opened(credential.refresh_token)
     release_connection()  # no database connection is held while the token endpoint thinks
     try:

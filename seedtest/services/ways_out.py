@@ -9,17 +9,21 @@ from functools import partial
 from seedtest import netguard
 from seedtest.crypto import SecretUnreadable
 from seedtest.models import EgressRoute, Mailbox
-from seedtest.services.signing_in import LocalFailure
+from seedtest.services.local_failures import LocalFailure
 
 Dial = Callable[[str, int, float], socket.socket]
 
 
 def dial_of(mailbox: Mailbox) -> Dial:
     """What the engine dials with. Reads a row, so it is asked before the database is let go. Raises LocalFailure."""
-    return partial(netguard.dial, route=_route(mailbox.egress)) if mailbox.egress else netguard.dial
+    return partial(netguard.dial, route=route_of(mailbox)) if mailbox.egress else netguard.dial
 
 
-def _route(row: EgressRoute) -> netguard.Route:
+def route_of(mailbox: Mailbox) -> netguard.Route:
+    """For what goes out on behalf of a mailbox and is no IMAP, as `dial_of`."""
+    row = mailbox.egress
+    if row is None:
+        return netguard.DIRECT
     return netguard.Route(row.source_address or "", _proxy(row) if row.proxy_host else None)
 
 

@@ -52,7 +52,7 @@ def test_plain_http_leaves_this_machine_never(monkeypatch):
             return ("192.0.2.7", 80)
 
     pair = socket.socketpair()
-    monkeypatch.setattr("seedtest.netguard.dial", lambda *_: Elsewhere(fileno=pair[0].detach()))
+    monkeypatch.setattr("seedtest.netguard.dial", lambda *_, **__: Elsewhere(fileno=pair[0].detach()))
     with pytest.raises(httpx.TransportError, match="without TLS"):
         ask("http://token.example/token")
     assert pair[1].recv(10) == b""

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 from datetime import timedelta
 
+import httpx
 import pytest
 from django.db import connection
 
 from placement.errors import LoginRefused
 from placement.vocabulary import LoginProblem
-from seedtest.models import Mailbox, OAuthCredential, claims
+from seedtest import guarded_http, netguard
+from seedtest.models import EgressRoute, Mailbox, OAuthCredential, claims
 from seedtest.models.clock import db_now
 from seedtest.services import oauth, polling, signing_in
 from seedtest.services.oauth.errors import SignInLost, TokenServiceDown
 from tests.fakes import Box, ScriptedImapServer
 from tests.live.servers.certificates import make_certificates
 from tests.seedtest.scans import look_at
+from tests.seedtest.socks_server import SocksServer
 from tests.token_endpoint import TokenEndpoint, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -320,3 +323,47 @@ def test_a_sign_in_is_no_good_for_a_mailbox_that_was_said_to_be_elsewhere(micros
     with pytest.raises(SignInLost) as caught:
         token_of(at_microsoft)
     assert caught.value.problem is LoginProblem.NOT_SIGNED_IN
+
+
+# --- the way out ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(cast):
+    """A SOCKS5 proxy that the mailboxes of the cast's workspace leave by."""
+    with SocksServer() as proxy:
+        yield proxy
+
+
+def leaves_by(proxy, seed, **more):
+    values = {"proxy_host": "127.0.0.1", "proxy_port": proxy.port} | more
+    route = EgressRoute.objects.create(workspace=seed.workspace, name="Office", **values)
+    Mailbox.objects.filter(pk=seed.mailbox_id).update(egress=route)
+
+
+def test_tokens_are_fetched_by_the_way_out_of_their_mailbox(endpoint, seed, credential, proxy):
+    leaves_by(proxy, seed)
+    assert token_of(seed)
+    assert [f"http://{host}:{port}" for host, port in proxy.asked] == [endpoint.url]
+
+
+def test_microsoft_is_asked_by_the_way_out_of_the_mailbox(microsoft, at_microsoft, proxy):
+    leaves_by(proxy, at_microsoft)
+    assert token_of(at_microsoft)
+    assert {f"https://{host}:{port}" for host, port in proxy.asked} == {microsoft.url}
+    assert len(microsoft.asked) == 1
+
+
+def test_a_way_out_that_is_down_fetches_no_token_by_another(endpoint, seed, credential, proxy):
+    leaves_by(proxy, seed, proxy_port=1)
+    with pytest.raises(TokenServiceDown):
+        token_of(seed)
+    assert endpoint.asked == []
+
+
+def test_without_tls_no_token_goes_through_a_proxy_to_another_machine(proxy, settings):
+    settings.NETGUARD_ALLOW = ["127.0.0.0/8", "192.0.2.7"]
+    route = netguard.Route(proxy=netguard.Proxy("127.0.0.1", proxy.port))
+    with guarded_http.client(seconds=5, route=route) as web, pytest.raises(httpx.TransportError, match="without TLS"):
+        web.post("http://192.0.2.7/token", data={"refresh_token": "x"})
+    assert proxy.came_from == []

@@ -12,6 +12,7 @@ from placement.providers import Provider
 from placement.providers.model import AuthMethod, OAuth
 from placement.providers.registrations import FAMILIES, FAMILY_NAMES, serves
 from placement.vocabulary import LoginProblem
+from seedtest import netguard
 from seedtest.services.oauth.errors import SignInLost
 
 
@@ -22,9 +23,10 @@ class OAuthClient:
     client_id: str
     client_secret: str = field(repr=False)
     endpoints: OAuth
+    route: netguard.Route = netguard.DIRECT  # what is asked for a mailbox leaves as its IMAP does
 
 
-def client_of(provider: Provider, tenant: str = "") -> OAuthClient:
+def client_of(provider: Provider, tenant: str = "", *, route: netguard.Route = netguard.DIRECT) -> OAuthClient:
     """Raises SignInLost where the operator has set no client, or no endpoints are known."""
     family = FAMILIES.get(provider.id, provider.id)
     name = FAMILY_NAMES.get(family, provider.name)
@@ -38,7 +40,7 @@ def client_of(provider: Provider, tenant: str = "") -> OAuthClient:
         )
     tenant = tenant or str(given.get("tenant") or "")
     secret = str(given.get("client_secret", ""))
-    return OAuthClient(family, name, str(given["client_id"]), secret, endpoints.for_tenant(tenant))
+    return OAuthClient(family, name, str(given["client_id"]), secret, endpoints.for_tenant(tenant), route)
 
 
 def sign_in_name(provider: Provider) -> str:

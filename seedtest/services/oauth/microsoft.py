@@ -58,7 +58,7 @@ class _Session:
     def __init__(self, client: OAuthClient, *secrets: str) -> None:
         self._client = client
         self._secrets = (client.client_secret, *secrets)
-        self._http = _MsalHttp()
+        self._http = _MsalHttp(client)
 
     def __enter__(self) -> _Session:
         return self
@@ -102,8 +102,8 @@ class _Session:
 class _MsalHttp:
     """msal's `http_client` over our guarded one; remembers how the last answer was."""
 
-    def __init__(self) -> None:
-        self._web = guarded_http.client(seconds=SECONDS)
+    def __init__(self, client: OAuthClient) -> None:
+        self._web = guarded_http.client(seconds=SECONDS, route=client.route)
         self.status = 0
         self.retry_after = ""
 

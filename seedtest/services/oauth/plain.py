@@ -60,7 +60,7 @@ def _tokens(client: OAuthClient, wanted: dict[str, str]) -> Tokens:
     if client.client_secret:
         form["client_secret"] = client.client_secret
     try:
-        with guarded_http.client(seconds=SECONDS) as web:
+        with guarded_http.client(seconds=SECONDS, route=client.route) as web:
             answer = web.post(client.endpoints.token, data=form, headers={"accept": "application/json"})
     except (httpx.HTTPError, httpx.InvalidURL) as fault:
         raise service_down(client.name, str(fault)) from fault
