@@ -22,6 +22,7 @@ from seedtest.models.clock import db_now
 from seedtest.models.seed_health import HealthState
 from seedtest.reports.seed_words import STATES, Told, Weight, tell
 from seedtest.services import seed_watch
+from seedtest.services.seed_health import inactive_limit
 
 BADGES: Mapping[str, Badge] = {
     HealthState.NEW: Badge("Not checked yet", "quiet"),
@@ -93,7 +94,7 @@ class HealthPages:
             state=BADGES[known.state] if known else words.MAILBOX_STATES[seed.mailbox.state],
             means=STATES[known.state] if known else STATES[HealthState.NEW],
             problems=[(one, _TONES[one.weight]) for one in told], facts=facts(seed, known),
-            own=not seed.is_lent, limit=seed.mailbox.catalog_entry.limits.inactive_days,
+            own=not seed.is_lent, limit=inactive_limit(seed.mailbox.catalog_entry)[0],
         )  # fmt: skip
 
     def web_login_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -138,6 +138,7 @@ class SeedTestAdmin(WorkspaceAdmin):
             "names": result_page.name_lines(report.totals.authenticated_as),
             "seeds": lines,
             "moments": result_page.moments(test, report),
+            "upload_again": "\n".join(report.upload_again),
             "addresses": "\n".join(row.address for row in report.seeds),
             "can_write": self.has_change_permission(request, test),
             "part_url": reverse("admin:seedtest_seedtest_part", args=[test.public_id]) + f"?version={test.version}",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from seedtest.api.fields import Moment
-from seedtest.models import SeedAccount, SeedHealth
+from seedtest.models import Mailbox, OAuthCredential, SeedAccount, SeedHealth
 from seedtest.reports.seed_words import tell
 
 
@@ -42,6 +44,9 @@ class HealthDocument(serializers.Serializer[SeedHealth]):
         source="seed_account.mailbox.window_used", allow_null=True, help_text="0 to 1: messages of a folder IMAP shows"
     )
     newest_message_at = Moment(allow_null=True)
+    connected_at = serializers.SerializerMethodField(help_text="When a person last signed in, where it is read so.")
+    token_expires_at = serializers.SerializerMethodField(help_text="Of the present token; it is renewed by itself.")
+    web_login_at = serializers.SerializerMethodField(help_text="As a person has noted it.")
     control_seen_at = Moment(allow_null=True)
     control_placement = serializers.CharField()
 
@@ -54,10 +59,31 @@ class HealthDocument(serializers.Serializer[SeedHealth]):
         return mailbox.fail_count + mailbox.auth_fail_count
 
     @extend_schema_field(Moment(allow_null=True))
+    def get_connected_at(self, health: SeedHealth) -> str | None:
+        return _owners(health.seed_account, lambda mailbox: mailbox.oauth.connected_at)
+
+    @extend_schema_field(Moment(allow_null=True))
+    def get_token_expires_at(self, health: SeedHealth) -> str | None:
+        return _owners(health.seed_account, lambda mailbox: mailbox.oauth.expires_at)
+
+    @extend_schema_field(Moment(allow_null=True))
+    def get_web_login_at(self, health: SeedHealth) -> str | None:
+        return _owners(health.seed_account, lambda mailbox: mailbox.web_login_at)
+
+    @extend_schema_field(Moment(allow_null=True))
     def get_backoff_until(self, health: SeedHealth) -> str | None:
         mailbox = health.seed_account.mailbox
         moments = [one for one in (mailbox.backoff_until, mailbox.auth_backoff_until) if one]
         return Moment().to_representation(max(moments)) if moments else None
+
+
+def _owners(seed: SeedAccount, read: Callable[[Mailbox], datetime | None]) -> str | None:
+    """Null where the mailbox is lent: how its owner signs in is nobody else's business."""
+    try:
+        moment = None if seed.is_lent else read(seed.mailbox)
+    except OAuthCredential.DoesNotExist:
+        return None
+    return Moment().to_representation(moment) if moment else None
 
 
 def health_of(seed: SeedAccount) -> dict[str, Any] | None:

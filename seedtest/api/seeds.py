@@ -58,7 +58,7 @@ class Seeds(Resource):
         operation_id="list_seeds", summary="List seeds", parameters=PARAMETERS, responses=answers({200: SeedPage}, 400)
     )
     def get(self, request: Request) -> Response:
-        rows = SeedAccount.objects.filter(workspace=self.workspace).select_related("mailbox", "health")
+        rows = SeedAccount.objects.filter(workspace=self.workspace).select_related("mailbox__oauth", "health")
         return Response(page(request, self.workspace, rows, lambda seeds: SeedDocument(seeds, many=True).data))
 
 

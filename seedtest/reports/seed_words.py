@@ -127,6 +127,20 @@ _WORDS: Final[Mapping[str, tuple[Weight, str, str, str]]] = {
 _OWN_BUSINESS: Final = (_P.TOO_MANY_TESTS, _P.NOT_ON_LIST, _P.NOT_EXPORTED)
 
 
+#: What fills up, and may be emptied by hand only.
+FILLS: Final = (_P.MAILBOX_FULL, _P.WINDOW_FULL, _P.QUOTA_NEAR)
+
+
+def emptied_by_hand(problem: str) -> tuple[str, str, str]:
+    """Title, meaning and next step where `purgeseeds` refuses: Gmail archives what a mail program deletes."""
+    _, title, means, _ = _WORDS[problem]
+    return (
+        title,
+        means,
+        "Delete old messages in its web pages and empty the trash: over IMAP they would only be archived.",
+    )
+
+
 def weight_of(problem: str) -> Weight:
     return _WORDS[problem][0]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from placement.providers import Kind, Provider
 from placement.vocabulary import Reason
 from seedtest.models.mailboxes import (
     FULL,
@@ -15,7 +16,7 @@ from seedtest.models.mailboxes import (
     SeedAccount,
 )
 from seedtest.models.seed_health import HealthProblem, HealthState
-from seedtest.reports.seed_words import Weight, weight_of
+from seedtest.reports.seed_words import FILLS, Weight, emptied_by_hand, weight_of
 from seedtest.services import states
 
 NEARLY_FULL = 0.70
@@ -23,6 +24,9 @@ NEARLY_FULL = 0.70
 TESTS_A_DAY = 20
 #: A web login is asked for when so much of the provider's limit has passed.
 WEB_LOGIN_SHARE = 0.8
+#: Days without a web login where a provider of free mailboxes has told no limit: those we know are 180 to 730.
+INACTIVE_GUESS = 365
+_CLOSED_WHEN_IDLE = (Kind.CONSUMER, Kind.ISP)
 #: Agreement is a warning below this share, of at least so many tests.
 AGREES, AGREEMENT_TESTS = 0.5, 5
 #: Messages that must have gone from a seed and not from its siblings, and the share of all it got.
@@ -48,6 +52,8 @@ class Facts:
     token_error: str = ""
     web_login_at: datetime | None = None
     inactive_days: int | None = None
+    inactive_guessed: bool = False  # nobody has told us this provider's limit
+    archives: bool = False  # what a mail program deletes stays in the mailbox
     tests_today: int = 0
     odd_folders: tuple[str, ...] = ()
     vanished: tuple[int, int] = (0, 0)  # messages that went only from here, of how many
@@ -94,7 +100,7 @@ def judge(facts: Facts, *, now: datetime, quarantine_after: timedelta) -> Judgem
     """Every rule is asked; the worst answer is the state."""
     asked = Question(now, quarantine_after)
     answers = ((problem, rule(facts, asked)) for problem, rule in _RULES.items())
-    problems = tuple((problem, _seen(said)) for problem, said in answers if said is not None)
+    problems = tuple((problem, _seen(problem, said, facts)) for problem, said in answers if said is not None)
     codes = {problem for problem, _ in problems}
     state = _state(facts, codes)
     return Judgement(
@@ -106,8 +112,10 @@ def judge(facts: Facts, *, now: datetime, quarantine_after: timedelta) -> Judgem
     )
 
 
-def _seen(said: str | Seen) -> Seen:
-    return Seen(said) if isinstance(said, str) else said
+def _seen(problem: HealthProblem, said: str | Seen, facts: Facts) -> Seen:
+    if isinstance(said, Seen):
+        return said
+    return Seen(said, emptied_by_hand(problem) if facts.archives and problem in FILLS else ())
 
 
 def _state(facts: Facts, codes: set[HealthProblem]) -> HealthState:
@@ -195,7 +203,15 @@ def _web_login_due(facts: Facts, asked: Question) -> str | None:
     days = (asked.now - used).days
     if days < facts.inactive_days * WEB_LOGIN_SHARE:
         return None
-    return f"No web login noted for {days} days; the limit is about {facts.inactive_days}."
+    limit = "the provider's limit is not known, our guess is" if facts.inactive_guessed else "the limit is about"
+    return f"No web login noted for {days} days; {limit} {facts.inactive_days}."
+
+
+def inactive_limit(provider: Provider) -> tuple[int | None, bool]:
+    """(days without a web login after which the provider may close the mailbox, is that our guess)."""
+    known = provider.limits.inactive_days
+    guessed = known is None and provider.kind in _CLOSED_WHEN_IDLE
+    return (INACTIVE_GUESS if guessed else known), guessed
 
 
 def _too_many_tests(facts: Facts, asked: Question) -> str | None:

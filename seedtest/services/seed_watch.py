@@ -13,13 +13,14 @@ from django.db import transaction
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, When
 
 from placement.errors import CatalogError
+from placement.providers import Tabs
 from seedtest.models import Arrival, Mailbox, OAuthCredential, SeedAccount, SeedHealth, SeedResult, SeedTest
 from seedtest.models.mailboxes import MailboxState
 from seedtest.models.seed_health import HealthState
 from seedtest.models.seedtests import Kind
 from seedtest.reports.seed_words import Weight, tell
 from seedtest.services import exporting, publishing, seed_comparing
-from seedtest.services.seed_health import Facts, Judgement, judge, sign_in_words
+from seedtest.services.seed_health import Facts, Judgement, inactive_limit, judge, sign_in_words
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +153,7 @@ def _facts(account: SeedAccount, around: Surroundings) -> Facts:
     """Of a mailbox that is lent to us we know our own tests, and whether it can be used."""
     mailbox, health, lent = account.mailbox, account.health, account.is_lent
     tests = around.tests_today.get(mailbox.pk, {})
+    limit, guessed = inactive_limit(mailbox.catalog_entry)
     return Facts(
         mailbox_state=mailbox.state,
         enabled=account.enabled,
@@ -165,7 +167,9 @@ def _facts(account: SeedAccount, around: Surroundings) -> Facts:
         window_used=mailbox.window_used,
         token_error="" if lent else around.token_errors.get(mailbox.pk, ""),
         web_login_at=mailbox.web_login_at,
-        inactive_days=None if lent else mailbox.catalog_entry.limits.inactive_days,
+        inactive_days=None if lent else limit,
+        inactive_guessed=guessed,
+        archives=mailbox.catalog_entry.tabs is Tabs.GMAIL,
         tests_today=tests.get(account.workspace_id, 0) if lent else sum(tests.values()),
         odd_folders=("another folder",) * bool(health.odd_folders) if lent else tuple(health.odd_folders),
         vanished=(health.vanished[0], health.vanished[1]) if health.vanished else (0, 0),

@@ -240,3 +240,14 @@ def test_the_tray_makes_a_test_of_what_arrived(marketer, cast, now):
     test = cast.workspace.seed_tests.get()
     assert test.results.get(seed_account=seed).placement == "inbox"
     assert marketer.get(claim).status_code == 404
+
+
+def test_the_addresses_that_are_not_on_the_list_can_be_copied_from_the_page(marketer, cast, make_seed, make_test, now):
+    seeds = [make_seed(cast.workspace) for _ in range(8)]
+    for _ in range(3):
+        test = make_test(cast.workspace, seeds, status="complete", completed_at=now, deadline_at=now, now=now)
+        test.results.update(placement="inbox", from_domain="brand.example", full_check_started_at=now)
+        test.results.filter(seed_account=seeds[7]).update(placement="missing", from_domain="")
+    page = marketer.get(_page(test)).content.decode()
+    copied = page.partition('id="copy-again"')[2].partition("</textarea>")[0]
+    assert seeds[7].mailbox.address in copied and seeds[0].mailbox.address not in copied

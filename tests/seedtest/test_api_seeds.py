@@ -32,6 +32,19 @@ def test_a_seed_nobody_has_judged_yet_has_no_health(ours, cast, make_seed):
     assert ours.get("/seeds").json()["data"][0]["health"] is None
 
 
+def test_the_sign_in_of_a_seed_says_when_it_was_made_and_ends_and_of_a_lent_one_nothing(
+    ours, theirs, cast, make_seed, now
+):
+    seed = make_seed(cast.workspace, web_login_at=now)
+    make_seed(cast.elsewhere, mailbox=seed.mailbox)
+    models.OAuthCredential.objects.create(mailbox=seed.mailbox, provider="gmail", connected_at=now, expires_at=now)
+    seed_watch.watch(db_now())
+    names = ("connected_at", "token_expires_at", "web_login_at")
+    own, lent = (one.get("/seeds").json()["data"][0]["health"] for one in (ours, theirs))
+    assert all(own[name] for name in names)
+    assert [lent[name] for name in names] == [None, None, None]
+
+
 def test_the_list_of_seeds_takes_the_same_few_queries_however_long_it_is(
     ours, cast, make_seed, django_assert_max_num_queries
 ):

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from placement import providers
 from seedtest.models.seed_health import HealthProblem, HealthState
 from seedtest.reports.seed_words import STATES, tell
-from seedtest.services.seed_health import Facts, judge
+from seedtest.services.seed_health import Facts, inactive_limit, judge
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 WELL = Facts(
@@ -84,6 +85,26 @@ def test_seventy_percent_is_a_warning_only():
     assert codes(quota_used=0.7) == ["quota_near"]
     assert judged(quota_used=0.7).state == HealthState.HEALTHY
     assert codes(quota_used=0.69) == []
+
+
+def test_a_mailbox_that_only_archives_is_not_sent_to_purgeseeds():
+    for problem in ({"quota_used": 0.75}, {"quota_used": 0.95}, {"window_used": 0.95}):
+        (told,) = tell(judged(archives=True, **problem).stored())
+        assert "purgeseeds" not in told.next_step and "web pages" in told.next_step
+        (told,) = tell(judged(**problem).stored())
+        assert "purgeseeds" in told.next_step
+
+
+def test_a_limit_that_nobody_told_is_guessed_and_called_so():
+    limit, guessed = inactive_limit(providers.get("icloud"))
+    found = judged(known_since=NOW - timedelta(days=2000), inactive_days=limit, inactive_guessed=guessed)
+    (told,) = tell(found.stored())
+    assert told.code == "web_login_due" and "our guess" in told.seen_by
+
+
+@pytest.mark.parametrize("provider", ["microsoft_365", "generic", "cpanel_dovecot"])
+def test_nobody_is_sent_to_the_web_pages_of_a_mailbox_that_is_paid_for(provider):
+    assert inactive_limit(providers.get(provider)) == (None, False)
 
 
 def test_a_web_login_is_due_before_the_limit_and_not_long_before():
