@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -16,13 +18,13 @@ from placement import providers
 from placement.vocabulary import FolderRole, RoleSource
 from seedtest.admin import tenancy, words
 from seedtest.admin.badges import badge
-from seedtest.admin.base import ScopedInline, WorkspaceAdmin
+from seedtest.admin.base import ScopedInline, WorkspaceAdmin, choices
 from seedtest.admin.connecting import ConnectPages
 from seedtest.admin.sending import SecretForm, clean_pem
-from seedtest.models import FolderCursor, Mailbox
+from seedtest.models import EgressRoute, FolderCursor, Mailbox
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import MailboxState
-from seedtest.services import backing_off, checking, connecting, states, waking
+from seedtest.services import backing_off, checking, connecting, states, waking, ways_out
 from seedtest.templatetags.seedtest_pages import when
 
 #: What a person may say a folder is for; the rest is the server's business.
@@ -106,6 +108,13 @@ class FolderInline(ScopedInline):
         return super().formfield_for_choice_field(db_field, request, **kwargs)
 
 
+def _leave_by(page: MailboxAdmin, request: HttpRequest, rows: QuerySet[Mailbox], *, route: EgressRoute | None) -> None:
+    changed = ways_out.assign(rows, route, now=db_now())
+    kept = rows.count() - changed
+    said = f"{changed} mailboxes leave {f'by “{route.name}”' if route else 'as everything else'} from now on."
+    page.message_user(request, f"{said} {kept} of other owners were left as they are." if kept else said)
+
+
 @admin.register(Mailbox)
 class MailboxAdmin(ConnectPages, WorkspaceAdmin):
     form = MailboxForm
@@ -142,6 +151,17 @@ class MailboxAdmin(ConnectPages, WorkspaceAdmin):
     @display(description="Full to")
     def quota(self, row: Mailbox) -> str:
         return "the server does not say" if row.quota_used is None else f"{row.quota_used:.0%}"
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """A way out is for a group of mailboxes: one action a route, for whoever may write here."""
+        actions = super().get_actions(request)
+        if not self.writable(request):
+            return actions
+        routes = [*choices(request, EgressRoute)]
+        named = {f"leave_by_{one.public_id}": (one, f"Leave by “{one.name}”") for one in routes}
+        if routes:
+            named["leave_as_usual"] = (None, "Leave as everything else")
+        return actions | {name: (partial(_leave_by, route=route), name, said) for name, (route, said) in named.items()}
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return False  # a mailbox comes with its seed account

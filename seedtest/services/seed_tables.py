@@ -12,13 +12,13 @@ from seedtest.models import Workspace
 from seedtest.services.exporting import HandedOut
 from seedtest.services.seeding import SeedingError, add_seed, is_address
 
-COLUMNS = ("address", "password", "provider", "host", "port", "tls", "login", "mailbox_type", "region")
+COLUMNS = ("address", "password", "provider", "host", "port", "tls", "login", "mailbox_type", "region", "egress")
 #: Words people really put above their columns.
 _ALIASES = {
     "email": "address", "e-mail": "address", "mail": "address", "email address": "address", "app password": "password",
     "pass": "password", "server": "host", "imap host": "host", "imap_host": "host", "imap port": "port",
     "imap_port": "port", "encryption": "tls", "username": "login", "user": "login", "type": "mailbox_type",
-    "country": "region",
+    "country": "region", "egress_route": "egress", "egress route": "egress", "way out": "egress", "route": "egress",
 }  # fmt: skip
 MAX_LINES = 2000
 MAX_CHARACTERS = 1_000_000
@@ -139,7 +139,7 @@ def _add(workspace: Workspace, number: int, row: Mapping[str, str]) -> ImportedL
     try:
         added = add_seed(
             workspace, address, row.get("password", ""), provider=row.get("provider") or None, overrides=overrides,
-            mailbox_type=row.get("mailbox_type", ""), region=row.get("region", ""),
+            mailbox_type=row.get("mailbox_type", ""), region=row.get("region", ""), egress=row.get("egress", ""),
         )  # fmt: skip
     except SeedingError as error:
         # What is no address may be a password in the wrong column: it is not repeated.

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from placement import providers
 from placement.errors import CatalogError
 from placement.vocabulary import LoginProblem, Reason
-from seedtest.models import Mailbox, SeedAccount, SeedList, SeedListMember, Workspace
+from seedtest.models import EgressRoute, Mailbox, SeedAccount, SeedList, SeedListMember, Workspace
 from seedtest.models.mailboxes import MailboxState, Tls
 from seedtest.services import exporting, oauth, signing_in
 
@@ -77,14 +77,15 @@ def add_seed(
     overrides: Mapping[str, object] | None = None,
     mailbox_type: str = "",
     region: str = "",
+    egress: str = "",
 ) -> Added:
-    """A seed account with its mailbox. `overrides`: host, port, tls, login. Raises SeedingError."""
+    """A seed account with its mailbox. `overrides`: host, port, tls, login; `egress`: a route's name. SeedingError."""
     address = _clean_address(address)
     server = _server(address, provider, overrides or {})
     if not password and not _signs_in(server.provider):
         raise SeedingError("password", "The password is missing. Many providers want an app password here.")
     with transaction.atomic():
-        mailbox = _existing(server) or _new_mailbox(workspace, address, password, server)
+        mailbox = _existing(server) or _new_mailbox(workspace, address, password, server, _route(workspace, egress))
         _refuse_foreign(mailbox, workspace)
         return _account(workspace, mailbox, mailbox_type, region)
 
@@ -155,10 +156,21 @@ def _existing(server: Server) -> Mailbox | None:
     )
 
 
-def _new_mailbox(workspace: Workspace, address: str, password: str, server: Server) -> Mailbox:
+def _route(workspace: Workspace, name: str) -> EgressRoute | None:
+    route = EgressRoute.objects.filter(workspace=workspace, name=name.strip()).first()
+    if route is None and name.strip():
+        raise SeedingError(
+            "egress", "There is no egress route of this name here. Add it first, or leave the column empty."
+        )
+    return route
+
+
+def _new_mailbox(
+    workspace: Workspace, address: str, password: str, server: Server, route: EgressRoute | None
+) -> Mailbox:
     mailbox = Mailbox(
         workspace=workspace, address=address, provider=server.provider, host=server.host, port=server.port,
-        tls=server.tls, login=server.login, secret=password,
+        tls=server.tls, login=server.login, secret=password, egress=route,
     )  # fmt: skip
     if not password:
         _awaits_sign_in(mailbox)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
+
+from django.db.models import QuerySet
 
 from seedtest import netguard
 from seedtest.crypto import SecretUnreadable
 from seedtest.models import EgressRoute, Mailbox
+from seedtest.services import waking
 from seedtest.services.local_failures import LocalFailure
 
 Dial = Callable[[str, int, float], socket.socket]
@@ -33,3 +37,16 @@ def _proxy(row: EgressRoute) -> netguard.Proxy:
     except SecretUnreadable as error:
         raise LocalFailure(str(error)) from error
     return netguard.Proxy(row.proxy_host, row.proxy_port, row.proxy_username, password)
+
+
+def assign(mailboxes: QuerySet[Mailbox], route: EgressRoute | None, *, now: datetime) -> int:
+    """These mailboxes leave by `route` from their next session on; None: as everything else. Returns how many.
+
+    Those of other owners are left as they are: a route belongs to whoever pays for it.
+    """
+    if route is not None:
+        mailboxes = mailboxes.filter(workspace=route.workspace_id)
+    ids = list(mailboxes.order_by().values_list("pk", flat=True))
+    changed = Mailbox.objects.filter(pk__in=ids).update(egress=route)
+    waking.wake(ids, now)
+    return changed
