@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from placement.errors import PlacementError
-from placement.vocabulary import MarkerKind, MatchKind, Placement, Reason, ScanResult
+from placement.vocabulary import MarkerKind, MatchKind, Place, Placement, Reason, ScanResult
 from seedtest import crashing
 from seedtest.models import claims
 from seedtest.models.clock import db_now
@@ -24,6 +24,8 @@ from seedtest.services import backing_off, cadence, ledger, marking, matching, r
 from seedtest.services.matching import Found
 
 WAITING = Placement.WAITING.value
+#: What the header blocks of matched messages say, by place.
+Facts = Mapping[Place, matching.MessageFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class Applied(NamedTuple):
 
 def record(look: Look, scan: ScanResult) -> bool:
     """Everything the scan saw, or nothing: False when the claim was lost meanwhile and the scan is discarded."""
+    facts = _read_facts(look, scan)
     with transaction.atomic():
         now = db_now()
         if not claims.finish(look.claim, next_poll_at=now):
             return False
-        applied = _apply(look, scan, now)
+        applied = _apply(look, scan, facts, now)
         _healthy(look, scan, now, moved=applied.moved)
         crashing.here(crashing.Place.BEFORE_COMMIT)
     crashing.here(crashing.Place.AFTER_COMMIT)
@@ -64,7 +67,14 @@ def record(look: Look, scan: ScanResult) -> bool:
     return True
 
 
-def _apply(look: Look, scan: ScanResult, now: datetime) -> Applied:
+def _read_facts(look: Look, scan: ScanResult) -> Facts:
+    """Before the transaction: every look that finds the test's message waits for the row of the test that it locks."""
+    matched = [one for one in scan.sightings if one.match]
+    mailbox = Mailbox.objects.filter(pk=look.claim.mailbox_id).first() if matched else None
+    return {one.place: matching.read_facts(one.header_block, mailbox) for one in matched} if mailbox else {}
+
+
+def _apply(look: Look, scan: ScanResult, facts: Facts, now: datetime) -> Applied:
     mailbox_id = look.claim.mailbox_id
     folders = ledger.save_folders(mailbox_id, scan.folders, now)
     moved = not look.rechecks and ledger.stand_elsewhere(mailbox_id, scan.sightings)
@@ -74,7 +84,7 @@ def _apply(look: Look, scan: ScanResult, now: datetime) -> Applied:
         return Applied()
     copies = raw_mail.note(arrivals, scan.sightings, now, cap=look.keep_raw_bytes)
     tests = _lock_tests(mailbox_id, scan, now)
-    begun = _give_matches(mailbox_id, scan, arrivals, tests, now)
+    begun = _give_matches(mailbox_id, scan, arrivals, tests, facts, now)
     _note_rivals(mailbox_id, scan, tests)
     changed = ledger.mark_gone(mailbox_id, scan.gone, now) + ledger.save_tabs(mailbox_id, scan.tabs)
     _read_again(changed, tests, now)
@@ -109,15 +119,19 @@ def _note_rivals(mailbox_id: int, scan: ScanResult, tests: dict[int, SeedTest]) 
 
 
 def _give_matches(
-    mailbox_id: int, scan: ScanResult, arrivals: ledger.Ledger, tests: dict[int, SeedTest], now: datetime
+    mailbox_id: int,
+    scan: ScanResult,
+    arrivals: ledger.Ledger,
+    tests: dict[int, SeedTest],
+    facts: Facts,
+    now: datetime,
 ) -> list[SeedTest]:
     found: dict[int, list[Found]] = {}
-    mailbox = Mailbox.objects.get(pk=mailbox_id)
     for one in scan.sightings:
         if one.match is None or one.match.test not in tests or one.place not in arrivals:
             continue
-        facts = matching.read_facts(one.header_block, mailbox)
-        found.setdefault(one.match.test, []).append(Found(arrivals[one.place], facts, one.match.kind, one.match.where))
+        given = Found(arrivals[one.place], facts[one.place], one.match.kind, one.match.where)
+        found.setdefault(one.match.test, []).append(given)
     return [tests[test_id] for test_id, some in found.items() if _give(tests[test_id], mailbox_id, some, now)]
 
 
@@ -126,7 +140,8 @@ def _give(test: SeedTest, mailbox_id: int, found: Sequence[Found], now: datetime
     if result is None:
         return False
     begun = matching.first_arrival(test, now) if test.status in OPEN_STATUSES else False
-    result.refresh_from_db()  # the first arrival has just set its deadline
+    if begun:
+        result.refresh_from_db()  # the first arrival has just set its deadline
     matching.give(test, result, sorted(found, key=lambda one: one.arrival.internaldate), now)
     return begun
 
