@@ -110,9 +110,9 @@ class Ours(Way):
         self.kept: dict[str, engine.ImapMailbox] = {}
         self.provider = providers.GENERIC
 
-    def session(self, user: str) -> engine.ImapMailbox:
+    def session(self, user: str, seconds: float = 90.0) -> engine.ImapMailbox:
         login = engine.Login(HOST, self.port, "ssl" if self.context else "none", user, self.password)
-        return engine.ImapMailbox.open(login, dial=_dial, deadline_seconds=3600.0, ssl_context=self.context)
+        return engine.ImapMailbox.open(login, dial=_dial, deadline_seconds=seconds, ssl_context=self.context)
 
     def look(self, user: str, tokens: list[str]) -> int:
         with self.session(user) as mailbox:
@@ -131,7 +131,7 @@ class OursWarm(Ours):
     """The same scan on sessions that are kept."""
 
     def open(self, user: str) -> None:
-        self.kept[user] = self.session(user)
+        self.kept[user] = self.session(user, 3600.0)
 
     def look(self, user: str, tokens: list[str]) -> int:
         return self.scan(user, self.kept[user], tokens)

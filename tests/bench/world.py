@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ OLD = {"": 100, ".Junk": 20, ".Promotions": 0}
 FOLDERS = ("INBOX", "Junk", "Promotions")
 #: Of one LMTP dialogue.
 RECIPIENTS = 50
+#: Seconds that a child may take over one answer.
+PATIENCE = 300.0
 #: The same Dovecot for all; imap processes are kept, and there may be one for every kept session.
 KEPT = """
 default_process_limit = 2400
@@ -147,9 +150,10 @@ class Program:
 
     def hear(self) -> Any:
         assert self._process.stdout
-        line = self._process.stdout.readline()
+        told, _, _ = select.select([self._process.stdout], [], [], PATIENCE)
+        line = self._process.stdout.readline() if told else ""
         if not line:
-            raise RuntimeError(f"{self._process.args!r} ended without an answer")
+            raise RuntimeError(f"{self._process.args!r} ended, or said nothing for {PATIENCE:.0f} s")
         return json.loads(line)
 
     def __enter__(self) -> Program:
