@@ -23,7 +23,9 @@ QUARANTINE_AFTER = SUSPECT_AFTER + 3
 WATCH_SESSIONS = 2
 
 _STATES = ", ".join(f"'{state.value}'" for state in POLLED_STATES)
-_FREE = f"""state IN ({_STATES}) AND next_poll_at <= %(now)s
+# Whoever is to be quarantined is not claimed again: its lease would be over for a second in every few minutes, and the
+# tick that quarantines, a minute apart, would hardly ever meet it.
+_FREE = f"""state IN ({_STATES}) AND attempts < {QUARANTINE_AFTER} AND next_poll_at <= %(now)s
     AND (lease_until IS NULL OR lease_until <= %(now)s) AND (backoff_until IS NULL OR backoff_until <= %(now)s)
     AND (auth_backoff_until IS NULL OR auth_backoff_until <= %(now)s)"""
 

@@ -133,6 +133,17 @@ def test_a_mailbox_on_trial_is_in_no_new_test(mailbox):
     assert not models.SeedAccount.objects.usable().exists()
 
 
+def test_a_mailbox_that_is_to_be_quarantined_is_not_claimed_before_the_tick_comes(mailbox):
+    """Else its lease would be over for a moment only, and the tick would hardly ever meet that."""
+    now = db_now()
+    for lost in range(5):
+        assert claim_one(mailbox, now + lost * LEASE, suspect=lost >= 2)
+    over = now + 5 * LEASE
+    assert claims.offer_due(over, limit=10, hold=LEASE) == []
+    assert claim_one(mailbox, over, suspect=True) == []
+    assert claims.quarantine_lost(over + LEASE / 2) == [mailbox.pk]
+
+
 def test_a_tick_runs_in_one_process_until_it_ends_or_its_lease_does():
     now, lease = db_now(), timedelta(seconds=15)
     assert claims.take_tick("closing", now, owner="a", lease=lease)
