@@ -17,6 +17,7 @@ from tests.live.servers.postgres import Postgres, program
 from tests.live.servers.presence import need, need_root
 from tests.live.servers.processes import Server
 from tests.live.servers.redis import Redis
+from tests.live.siege import Siege, lay_siege
 
 S = TypeVar("S", bound=Server)
 SHARED: list[Server] = []
@@ -96,6 +97,12 @@ def postgres() -> Iterator[Postgres]:
     program("postgres")
     with shared(Postgres()) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def siege(postgres: Postgres, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
+    with lay_siege(postgres, redis_server, tmp_path_factory.mktemp("siege")) as siege:
+        yield siege
 
 
 @pytest.fixture(scope="session")

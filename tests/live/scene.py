@@ -58,13 +58,23 @@ class Scene:
         oracle.assert_clean(self.service, self.wanted)
 
     def leased(self) -> int:
-        return int(self.service.sql("SELECT count(*) FROM seedtest_mailbox WHERE lease_until > now()")[0][0])
+        """Polls of this scene's mailboxes that are under way."""
+        return int(
+            self.service.sql(f"SELECT count(*) FROM seedtest_mailbox WHERE lease_until > now() AND {self.own}")[0][0]
+        )
+
+    @property
+    def own(self) -> str:
+        """SQL: the mailbox is one of ours."""
+        return f"seedtest_mailbox.id IN ({', '.join(str(seed['mailbox']) for seed in self.tenant.seeds)})"
 
 
-def set_scene(service: Service, dovecot: Dovecot, name: str, count: int) -> Scene:
+def set_scene(service: Service, dovecot: Dovecot, name: str, count: int, *, tls: str = "ssl") -> Scene:
     """A tenant whose seeds have all been looked into once, so that their cursors stand."""
     users = tuple(f"su-{name}{number}" for number in range(count))
-    tenant = service.tenant(name, seeds=seed_orders(dovecot, users), ca_pem=dovecot.ca_file.read_text())
+    port = dovecot.imaps_port if tls == "ssl" else dovecot.imap_port
+    orders = [order | {"tls": tls, "port": port} for order in seed_orders(dovecot, users)]
+    tenant = service.tenant(name, seeds=orders, ca_pem=dovecot.ca_file.read_text())
     scene = Scene(service, dovecot, tenant, users)
     unseen = f"SELECT 1 FROM seedtest_mailbox WHERE last_good_poll_at IS NULL AND login LIKE 'su-{name}%'"
     until(lambda: not service.sql(unseen), f"first polls: {oracle.mailboxes(service)}")

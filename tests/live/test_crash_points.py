@@ -6,17 +6,16 @@ import uuid
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from seedtest.crashing import EXIT_STATUS, ORDER, Place
+from seedtest.crashing import EXIT_STATUS, Place
 from tests.live import esp, oracle
 from tests.live.scene import Scene, heal, is_dead, set_scene, until
 from tests.live.servers.dovecot import Dovecot
 from tests.live.servers.postfix import Postfix
-from tests.live.servers.postgres import Postgres
-from tests.live.service import Service, running, seed_orders
+from tests.live.service import Service, seed_orders
+from tests.live.siege import Siege
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -28,21 +27,19 @@ SENDING = (Place.AFTER_SEND_CLAIM, Place.BEFORE_DATA, Place.AFTER_DATA)
 
 
 @pytest.fixture(scope="module")
-def armoury(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file here arms the place it is named after; the crash takes it away."""
-    return tmp_path_factory.mktemp("crashes")
+def besieged(siege: Siege) -> Iterator[Siege]:
+    with siege.awake():
+        yield siege
 
 
 @pytest.fixture(scope="module")
-def service(
-    postgres: Postgres, redis_server: Any, armoury: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    database = postgres.create_database(f"crashes_{uuid.uuid4().hex[:8]}")
-    order = {ORDER: ",".join(Place), "SEEDTEST_CRASH_ONCE": str(armoury)}
-    lease = {"LEASE_SECONDS": "4", "SESSION_DEADLINE": "3.5"}
-    folder = tmp_path_factory.mktemp("service")
-    with running(folder, database, redis_server.url, **order, **lease) as service:
-        yield service
+def service(besieged: Siege) -> Service:
+    return besieged.service
+
+
+@pytest.fixture(scope="module")
+def armoury(besieged: Siege) -> Path:
+    return besieged.armoury
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from tests.live.scene import Scene, heal, set_scene, until
 from tests.live.servers.dovecot import Dovecot
 from tests.live.servers.postgres import Postgres
 from tests.live.servers.proxy import Cut, Proxy
-from tests.live.servers.redis import Redis
-from tests.live.service import Service, running
+from tests.live.service import Service
+from tests.live.siege import Siege
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -22,22 +22,20 @@ COMMIT = b"COMMIT\x00"
 
 
 @pytest.fixture(scope="module")
-def way(postgres: Postgres) -> Iterator[Proxy]:
-    """The wire between the service and its database; the tests themselves ask the database directly."""
-    with Proxy(postgres.port) as proxy:
-        yield proxy
+def besieged(siege: Siege) -> Iterator[Siege]:
+    with siege.awake():
+        yield siege
 
 
 @pytest.fixture(scope="module")
-def service(
-    postgres: Postgres, way: Proxy, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
-    database = postgres.create_database(f"commits_{uuid.uuid4().hex[:8]}")
-    through = database.replace(f":{postgres.port}/", f":{way.port}/")
-    folder = tmp_path_factory.mktemp("service")
-    with running(folder, through, redis_server.url, LEASE_SECONDS="4", SESSION_DEADLINE="3.5") as service:
-        service.database_url = database
-        yield service
+def service(besieged: Siege) -> Service:
+    return besieged.service
+
+
+@pytest.fixture(scope="module")
+def way(besieged: Siege) -> Proxy:
+    """The wire between the service and its database; the tests themselves ask the database directly."""
+    return besieged.database_way
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +73,11 @@ def test_polls_whose_commit_is_cut_off_count_nothing_twice(
     service.processes["beat"].freeze()
     way.reset_all()
     scene.deliver(opened, scene.spread())
-    due = "UPDATE seedtest_mailbox SET next_poll_at = now(), backoff_until = NULL, lease_until = NULL"
-    service.sql(due)
+    due = "next_poll_at = now(), backoff_until = NULL, lease_until = NULL"
+    service.sql(f"UPDATE seedtest_mailbox SET {due} WHERE {scene.own}")
     way.rules.cut = Cut(COMMIT, heard, left=8)
     cuts = way.cuts
-    service.python("-c", HINT)
+    service.python("-c", HINT, *(str(seed["mailbox"]) for seed in scene.tenant.seeds))
     until(lambda: way.cuts >= cuts + 4, "no commit was cut off")
     way.rules.cut = None
     service.processes["work"].thaw()
@@ -88,11 +86,11 @@ def test_polls_whose_commit_is_cut_off_count_nothing_twice(
 
 
 HINT = """
-import os
+import sys
 import django; django.setup()
 from seedtest.tasks import poll
-for pk in range(1, 40):
-    poll.apply_async(args=[[pk], False], queue="poll")
+for pk in sys.argv[1:]:
+    poll.apply_async(args=[[int(pk)], False], queue="poll")
 """
 
 

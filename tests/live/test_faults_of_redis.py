@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +12,10 @@ import pytest
 from tests.live import oracle
 from tests.live.scene import Scene, heal, set_scene, until
 from tests.live.servers.dovecot import Dovecot
-from tests.live.servers.postgres import Postgres
 from tests.live.servers.proxy import Proxy
 from tests.live.servers.redis import Redis
-from tests.live.service import PATIENCE, Service, running
+from tests.live.service import PATIENCE, Service
+from tests.live.siege import Siege
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -25,17 +24,20 @@ FROZEN_FOR = 8.0
 
 
 @pytest.fixture(scope="module")
-def way(redis_server: Redis) -> Iterator[Proxy]:
-    """The wire between the service and its broker."""
-    with Proxy(redis_server.port) as proxy:
-        yield proxy
+def besieged(siege: Siege) -> Iterator[Siege]:
+    with siege.awake():
+        yield siege
 
 
 @pytest.fixture(scope="module")
-def service(postgres: Postgres, way: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    database = postgres.create_database(f"redis_{uuid.uuid4().hex[:8]}")
-    with running(tmp_path_factory.mktemp("service"), database, f"redis://127.0.0.1:{way.port}/0") as service:
-        yield service
+def service(besieged: Siege) -> Service:
+    return besieged.service
+
+
+@pytest.fixture(scope="module")
+def way(besieged: Siege) -> Proxy:
+    """The wire between the service and its broker."""
+    return besieged.broker_way
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +151,12 @@ for _ in range(3):
 """
 
 
+def asleep(service: Service) -> bool:
+    """Nothing is due for an hour, and no poll that is under way will say otherwise."""
+    service.sql("UPDATE seedtest_mailbox SET next_poll_at = now() + interval '1 hour' WHERE lease_until IS NULL")
+    return not service.sql("SELECT 1 FROM seedtest_mailbox WHERE next_poll_at < now() + interval '50 minutes'")
+
+
 def epochs(service: Service) -> list[tuple[Any, ...]]:
     return service.sql("SELECT id, lease_epoch FROM seedtest_mailbox ORDER BY id")
 
@@ -158,7 +166,7 @@ def test_messages_that_come_thrice_shuffled_and_late_change_nothing(scene: Scene
     scene.deliver(opened, scene.spread())
     service.python("-c", PUBLISH)
     scene.finish(opened)
-    service.sql("UPDATE seedtest_mailbox SET next_poll_at = now() + interval '1 hour'")
+    until(lambda: asleep(service), "polls go on")
     before = epochs(service)
     service.python("-c", PUBLISH)
     lines = "the hints were not worked off"

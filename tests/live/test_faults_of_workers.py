@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import os
 import signal
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from seedtest.models.claims import QUARANTINE_AFTER
 from tests.live import esp
 from tests.live.scene import Scene, heal, is_dead, set_scene, until
 from tests.live.servers.dovecot import Dovecot
-from tests.live.servers.postgres import Postgres, program
 from tests.live.servers.presence import absent
-from tests.live.servers.redis import Redis
-from tests.live.service import Process, Service, running, seed_orders
+from tests.live.service import Process, Service, seed_orders
+from tests.live.siege import Siege
 
 pytestmark = pytest.mark.timeout(300)
 
 FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 CROWD = 100
 DUE = "SET next_poll_at = now(), backoff_until = NULL, dispatched_until = NULL"
-LOST_CLAIMS = "SELECT 1 FROM seedtest_mailbox WHERE attempts > 0"
 
 
 @pytest.fixture(scope="module")
-def service(postgres: Postgres, redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    database = postgres.create_database(f"workers_{uuid.uuid4().hex[:8]}")
-    lease = {"LEASE_SECONDS": "4", "SESSION_DEADLINE": "3.5"}
-    with running(tmp_path_factory.mktemp("service"), database, redis_server.url, **lease) as service:
-        yield service
+def besieged(siege: Siege) -> Iterator[Siege]:
+    with siege.awake():
+        yield siege
+
+
+@pytest.fixture(scope="module")
+def service(besieged: Siege) -> Service:
+    return besieged.service
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +41,8 @@ def scene(service: Service, dovecot: Dovecot) -> Scene:
 
 
 @pytest.fixture(autouse=True)
-def _healed(request: pytest.FixtureRequest) -> None:
-    if "service" in request.fixturenames:
-        heal(request.getfixturevalue("service"))
+def _healed(service: Service) -> None:
+    heal(service)
 
 
 def test_a_worker_killed_in_mid_poll_loses_and_doubles_nothing(scene: Scene) -> None:
@@ -79,7 +79,7 @@ def test_a_worker_frozen_longer_than_its_lease_cannot_commit_when_it_wakes(scene
 def test_a_worker_told_to_stop_under_load_loses_nothing(scene: Scene, number: int, leaves: int | None) -> None:
     opened = scene.open()
     scene.deliver(opened, scene.spread())
-    scene.service.sql(f"UPDATE seedtest_mailbox {DUE}")
+    scene.service.sql(f"UPDATE seedtest_mailbox {DUE} WHERE {scene.own}")
     until(lambda: scene.leased() > 0, "no poll is under way")
     worker = scene.service.processes["poll"]
     os.kill(worker.pid, number)
@@ -127,8 +127,8 @@ def test_the_clock_of_a_worker_decides_nothing(scene: Scene, shift: str) -> None
     opened = scene.open()
     scene.deliver(opened, scene.spread())
     scene.finish(opened)
-    off = "SELECT 1 FROM seedtest_mailbox WHERE abs(extract(epoch FROM last_good_poll_at - now())) > 600"
-    assert service.sql(off) == []
+    off = "abs(extract(epoch FROM last_good_poll_at - now())) > 600"
+    assert service.sql(f"SELECT 1 FROM seedtest_mailbox WHERE {scene.own} AND {off}") == []
 
 
 def poisoned(service: Service, queues: str, pool: str, size: int) -> Process:
@@ -137,45 +137,51 @@ def poisoned(service: Service, queues: str, pool: str, size: int) -> Process:
     return worker
 
 
-@pytest.mark.parametrize("how", ["segv", "memory"])
-def test_a_mailbox_that_kills_its_reader_is_quarantined_and_no_other(scene: Scene, dovecot: Dovecot, how: str) -> None:
+def test_a_mailbox_that_kills_its_reader_is_quarantined_and_no_other(scene: Scene, dovecot: Dovecot) -> None:
+    """One by a segmentation fault, one by asking for more memory than there is."""
     service = scene.service
     for name, worker in {"poll": ("poll", "threads", 16), "work": ("work,poll-suspect", "prefork", 2)}.items():
         service.processes[name].kill()
         service.start(f"poisoned {name}", poisoned(service, *worker))
     opened = scene.open()
-    seeds = seed_orders(dovecot, [f"su-poison-{how}"])
-    service.tenant(f"Poison {how}", seeds=seeds, ca_pem=dovecot.ca_file.read_text())
+    seeds = seed_orders(dovecot, ["su-poison-segv", "su-poison-memory"])
+    service.tenant("Poison", seeds=seeds, ca_pem=dovecot.ca_file.read_text())
     scene.deliver(opened, scene.spread())
     poison = service.processes["poisoned poll"]
 
     def quarantined() -> bool:
         if is_dead(poison):
             poison.start()  # as a supervisor would
-        service.python("-c", "import django; django.setup(); from seedtest.tasks import tick; tick('housekeeping')")
-        return bool(service.sql(f"SELECT 1 FROM seedtest_mailbox WHERE state = 'quarantined' AND login LIKE '%{how}'"))
+        service.sql(LEASES_RUN_OUT)
+        if service.sql(f"SELECT 1 {POLLED_STILL} AND attempts >= {QUARANTINE_AFTER}"):
+            housekeep(service)
+        return not service.sql(f"SELECT 1 {POLLED_STILL}")
 
-    until(quarantined, "it still is not", seconds=240)
+    until(quarantined, "they are still polled", seconds=240)
     scene.finish(opened)
 
 
-@pytest.fixture(scope="module")
-def crowd(redis_server: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """128 poll threads on a database that takes 40 connections."""
-    program("postgres")
-    with Postgres(max_connections=40) as postgres:
-        database = postgres.create_database("crowd")
-        order = {"PACE": "0.5", "LEASE_SECONDS": "25", "SESSION_DEADLINE": "20", "POLL_THREADS": "128"}
-        with running(tmp_path_factory.mktemp("crowd"), database, redis_server.url, **order) as service:
-            service.processes.pop("poll").__exit__()
-            service.start("poll", service.worker("poll", "threads", 128))
-            yield service
-            assert "too many clients" not in service.logs() + postgres.log_text()
+POLLED_STILL = "FROM seedtest_mailbox WHERE login LIKE 'su-poison%' AND state <> 'quarantined'"
+#: Whoever reads poison is dead after a second: the rest of the lease is not waited for.
+LEASES_RUN_OUT = """
+    UPDATE seedtest_mailbox SET lease_until = now()
+    WHERE login LIKE 'su-poison%' AND lease_until BETWEEN now() AND now() + interval '3 s'"""
+
+
+def housekeep(service: Service) -> None:
+    service.python("-c", "import django; django.setup(); from seedtest.tasks import tick; tick('housekeeping')")
 
 
 @pytest.fixture(scope="module")
-def many(crowd: Service, dovecot: Dovecot) -> Scene:
-    return set_scene(crowd, dovecot, "crowd", CROWD)
+def many(service: Service, dovecot: Dovecot) -> Iterator[Scene]:
+    """A hundred mailboxes for 128 poll threads, on a database that gives the service 40 connections."""
+    service.processes.pop("poll").__exit__()
+    patient = {"LEASE_SECONDS": "25", "SESSION_DEADLINE": "20", "POLL_THREADS": "128"}
+    service.start("poll", service.worker("poll", "threads", 128, **patient))
+    yield set_scene(service, dovecot, "crowd", CROWD, tls="none")
+    assert "too many connections" not in service.logs()
+    service.processes.pop("poll").__exit__()
+    service.processes["poll"] = service.worker("poll", "threads", 16)
 
 
 def test_128_poll_threads_live_with_40_database_connections(many: Scene) -> None:
@@ -188,7 +194,9 @@ def test_128_poll_threads_live_with_40_database_connections(many: Scene) -> None
 
 def in_flight(many: Scene) -> bool:
     """Every mailbox is claimed; one that has just been polled is made due again."""
-    many.service.sql(f"UPDATE seedtest_mailbox {DUE} WHERE next_poll_at > now() OR backoff_until > now()")
+    many.service.sql(
+        f"UPDATE seedtest_mailbox {DUE} WHERE {many.own} AND (next_poll_at > now() OR backoff_until > now())"
+    )
     return many.leased() >= CROWD
 
 
@@ -200,15 +208,19 @@ def test_a_worker_killed_five_times_with_100_polls_in_flight_quarantines_none(ma
         until(lambda: in_flight(many), "not all of them are in flight")
         worker.kill()
         many.dovecot.thaw()
-        service.sql("UPDATE seedtest_mailbox SET lease_until = now()")  # the lease runs out
+        service.sql(f"UPDATE seedtest_mailbox SET lease_until = now() WHERE {many.own}")  # the lease runs out
         worker.start()
-        until(lambda: not service.sql(LOST_CLAIMS), "they were not polled again")
-    service.python("-c", "import django; django.setup(); from seedtest.tasks import tick; tick('housekeeping')")
-    assert service.sql("SELECT count(*) FROM seedtest_mailbox WHERE state = 'quarantined'") == [(0,)]
+        until(lambda: not lost_claims(many), "they were not polled again")
+    housekeep(service)
+    assert service.sql(f"SELECT 1 FROM seedtest_mailbox WHERE state = 'quarantined' AND {many.own}") == []
+
+
+def lost_claims(many: Scene) -> int:
+    return int(many.service.sql(f"SELECT count(*) FROM seedtest_mailbox WHERE attempts > 0 AND {many.own}")[0][0])
 
 
 def test_a_mailbox_of_lost_claims_is_polled_alone_and_comes_back(many: Scene) -> None:
     service = many.service
     service.sql("UPDATE seedtest_mailbox SET attempts = 2, lease_until = NULL, next_poll_at = now() "
                 "WHERE login LIKE 'su-crowd1%'")  # fmt: skip
-    until(lambda: not service.sql(LOST_CLAIMS), "suspects are not polled")
+    until(lambda: not lost_claims(many), "suspects are not polled")
