@@ -113,6 +113,8 @@ BROKER_FOLDER = env("BROKER_FOLDER", default=str(BASE_DIR / "var" / "broker"))
 POLL_THREADS = env.int("POLL_THREADS", default=16)
 #: Mailboxes that one `manage.py watch` holds IDLE on, two connections each.
 WATCH_MAILBOXES = env.int("WATCH_MAILBOXES", default=1000)
+#: Sessions that one poll worker keeps for the next look, beside those in use; 0 = a login a look.
+KEEP_SESSIONS = env.int("KEEP_SESSIONS", default=64)
 
 # --- polling and closing
 #: Seconds one IMAP session may last by the wall clock, and how long its lease holds (must be longer).

@@ -9,7 +9,9 @@ from datetime import datetime
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from seedtest import own_queue
 from seedtest.celery import POLL, SUSPECT
+from seedtest.models import warmth
 from seedtest.services import (
     closing,
     controls,
@@ -51,8 +53,8 @@ def tick(name: str) -> None:
     ticking.run(name, WORK[name])
 
 
-def _publish_poll(ids: list[int], suspect: bool) -> None:
-    _publish(poll, [ids, suspect], queue=SUSPECT if suspect else POLL)
+def _publish_poll(ids: list[int], suspect: bool, keeper: str = "") -> None:
+    _publish(poll, [ids, suspect], queue=keeper or (SUSPECT if suspect else POLL))
 
 
 def _publish(task: object, args: list[object], **options: object) -> None:
@@ -87,6 +89,13 @@ def _schedule(now: datetime) -> None:
     controls.run_due(now)
 
 
+def _keep_house(now: datetime) -> None:
+    housekeeping.sweep(now)
+    for queue in warmth.dead(now):
+        if own_queue.delete(queue):
+            warmth.bury(queue, now)
+
+
 WORK: dict[str, Callable[[datetime], object]] = {
     "dispatch": _dispatch,
     "sending": _send,
@@ -95,5 +104,5 @@ WORK: dict[str, Callable[[datetime], object]] = {
     "scheduling": _schedule,
     "verifying": _verify,
     "seeds": seed_watch.watch,
-    "housekeeping": housekeeping.sweep,
+    "housekeeping": _keep_house,
 }

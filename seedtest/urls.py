@@ -10,6 +10,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("seedtest.api.urls")),
     path("health", health.everything),
+    path("health/backlog", health.backlog),
     path("health/web", health.web),
     path("invitation/<str:token>", invitation.open_link, name="invitation"),
     path("", RedirectView.as_view(url="/admin/")),

@@ -137,6 +137,11 @@ class ImapMailbox:
         return b"EXAMINE " + self._quoted(raw_name)
 
     @property
+    def answers(self) -> int:
+        """Commands that the server has answered so far. A kept session lost before the next one has told nothing."""
+        return self._wire.answers
+
+    @property
     def traffic(self) -> Traffic:
         return self._wire.traffic
 

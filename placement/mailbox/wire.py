@@ -56,6 +56,7 @@ class Wire:
         self._budget = 0
         self._commands = 0
         self._writes = 0
+        self.answers = 0  # commands that the server has answered
 
     @property
     def traffic(self) -> Traffic:
@@ -91,6 +92,7 @@ class Wire:
             response = self._response()
             first = response[0]
             if first.startswith(tag + b" "):
+                self.answers += 1
                 return self._tagged(first, untagged)
             if first[:6].upper() in (b"* BYE ", b"* BYE"):
                 raise bye(self._text(first[6:]))

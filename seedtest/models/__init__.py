@@ -20,11 +20,12 @@ from seedtest.models.seed_health import ControlPlan, SeedHealth
 from seedtest.models.seedtests import Marker, ReceivedMessage, SeedResult, SeedTest, Stream
 from seedtest.models.sending import Outbound, OutgoingMessage, SendingProfile
 from seedtest.models.signing_in import OAuthCredential, ProviderPace
+from seedtest.models.workers import WorkerHeartbeat
 
 __all__ = [
     "AllSeeds", "ApiKey", "Arrival", "ControlPlan", "EgressRoute", "Event", "Evidence", "FolderCursor",
     "IdempotencyKey", "Invitation", "Mailbox", "Marker", "Membership", "OAuthCredential", "Outbound",
     "OutgoingMessage", "ProviderPace", "RawMessage", "ReceivedMessage", "Schedule", "SeedAccount", "SeedHealth",
     "SeedList", "SeedListMember", "SeedResult", "SeedTest", "SendingProfile", "Stream", "TickLease", "User",
-    "Verification", "Workspace",
+    "Verification", "WorkerHeartbeat", "Workspace",
 ]  # fmt: skip

@@ -30,6 +30,15 @@ _FREE = f"""state IN ({_STATES}) AND attempts < {QUARANTINE_AFTER} AND next_poll
     AND (auth_backoff_until IS NULL OR auth_backoff_until <= %(now)s)"""
 
 
+#: It is still the turn of the worker that keeps a session with the mailbox, and that worker is alive: see warmth.
+_KEPT = """session_until > %(now)s AND next_poll_at > %(turn)s AND EXISTS (
+    SELECT 1 FROM seedtest_workerheartbeat w WHERE w.queue = session_owner AND w.beat_at > %(fresh)s)"""
+#: A worker that has not said for so long that it lives is taken for dead.
+FRESH = timedelta(seconds=10)
+#: So long after a mailbox fell due it is its keeper's turn; a hint to it is valid so long, then it is given again.
+TURN = timedelta(seconds=2)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to poll one mailbox until the lease ends or somebody claims it again."""
@@ -44,11 +53,17 @@ class Offer:
 
     mailbox_id: int
     suspect: bool
+    queue: str = ""  # of the worker that keeps a session with it
 
 
 def _skip_locked() -> str:
     # Only PostgreSQL has row locks to skip; SQLite has one writer, which is the whole lock.
     return "FOR UPDATE SKIP LOCKED" if connection.vendor == "postgresql" else ""
+
+
+def _cast() -> str:
+    """PostgreSQL takes a bare literal in CASE for text; SQLite keeps moments as text and must not cast them."""
+    return "::timestamptz" if connection.vendor == "postgresql" else ""
 
 
 def _execute(sql: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -71,29 +86,45 @@ def _id_list(ids: Sequence[int]) -> str:
     return ", ".join(str(int(one)) for one in ids) or "NULL"
 
 
+def _turns(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "turn": now - TURN, "fresh": now - FRESH}
+
+
 def offer_due(now: datetime, *, limit: int, hold: timedelta) -> list[Offer]:
     """Take up to `limit` due mailboxes for dispatch; nobody offers them again before `hold` has passed."""
+    kept = f"{_KEPT} AND attempts < {SUSPECT_AFTER}"
     rows = _execute(
-        f"""UPDATE seedtest_mailbox SET dispatched_until = %(until)s WHERE id IN (
+        f"""UPDATE seedtest_mailbox
+            SET dispatched_until = CASE WHEN {kept} THEN %(soon)s{_cast()} ELSE %(until)s{_cast()} END
+            WHERE id IN (
                 SELECT id FROM seedtest_mailbox WHERE {_FREE}
                 AND (dispatched_until IS NULL OR dispatched_until <= %(now)s)
                 ORDER BY next_poll_at LIMIT %(limit)s {_skip_locked()})
-            RETURNING id, attempts""",
-        {"now": now, "until": now + hold, "limit": limit},
+            RETURNING id, attempts, CASE WHEN {kept} THEN session_owner ELSE '' END""",
+        _turns(now) | {"until": now + hold, "soon": now + min(hold, TURN), "limit": limit},
     )
-    return [Offer(row[0], row[1] >= SUSPECT_AFTER) for row in rows]
+    return [Offer(row[0], row[1] >= SUSPECT_AFTER, row[2]) for row in rows]
 
 
-def claim(ids: Sequence[int], now: datetime, *, owner: str, lease: timedelta, suspect: bool = False) -> list[Claim]:
-    """Lease those of `ids` that are due and free. `suspect` claims only mailboxes that lost claims before."""
+def claim(
+    ids: Sequence[int], now: datetime, *, owner: str, lease: timedelta, suspect: bool = False, keeper: str = ""
+) -> list[Claim]:
+    """Lease those of `ids` that are due and free. `suspect` claims only mailboxes that lost claims before.
+
+    A mailbox with which another worker than `keeper` keeps a session is left to that one while it is its turn. A slot
+    that the session holds is held on: whoever claims may go on with that session.
+    """
     rows = _execute(
         f"""UPDATE seedtest_mailbox
-            SET lease_epoch = lease_epoch + 1, lease_until = %(until)s, lease_owner = %(owner)s, attempts = attempts + 1
+            SET lease_epoch = lease_epoch + 1, lease_until = %(until)s, lease_owner = %(owner)s,
+                attempts = attempts + 1, session_owner = '', session_until = NULL,
+                slot_until = CASE WHEN slot_until > %(now)s THEN %(until)s{_cast()} END
             WHERE id IN (
                 SELECT id FROM seedtest_mailbox WHERE id IN ({_id_list(ids)}) AND {_FREE}
-                AND attempts {">=" if suspect else "<"} {SUSPECT_AFTER} {_skip_locked()})
+                AND attempts {">=" if suspect else "<"} {SUSPECT_AFTER}
+                AND (session_until IS NULL OR session_owner = %(keeper)s OR NOT ({_KEPT})) {_skip_locked()})
             RETURNING id, lease_epoch""",
-        {"now": now, "until": now + lease, "owner": owner},
+        _turns(now) | {"until": now + lease, "owner": owner, "keeper": keeper},
     )
     return [Claim(*row) for row in rows]
 

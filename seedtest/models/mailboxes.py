@@ -64,12 +64,17 @@ class MailboxQuerySet(models.QuerySet["Mailbox"]):
     def polled(self) -> MailboxQuerySet:
         return self.filter(state__in=POLLED_STATES)
 
-    def due(self, now: datetime) -> MailboxQuerySet:
-        """What dispatch should offer: due, not backing off, not leased, and not offered a moment ago."""
+    def free(self, now: datetime) -> MailboxQuerySet:
+        """Neither leased nor backing off."""
         return self.polled().filter(
             Q(backoff_until=None) | Q(backoff_until__lte=now),
             Q(auth_backoff_until=None) | Q(auth_backoff_until__lte=now),
             Q(lease_until=None) | Q(lease_until__lte=now),
+        )
+
+    def due(self, now: datetime) -> MailboxQuerySet:
+        """What dispatch should offer: due, free, and not offered a moment ago."""
+        return self.free(now).filter(
             Q(dispatched_until=None) | Q(dispatched_until__lte=now),
             next_poll_at__lte=now,
         )

@@ -1,7 +1,13 @@
-"""/health for a monitor: everything the service needs. /health/web for a load balancer: what this process needs."""
+"""/health for a monitor: everything the service needs. /health/web for a load balancer: what this process needs.
+
+/health/backlog: how far behind the polls are.
+"""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -22,7 +28,15 @@ def web(request: HttpRequest) -> HttpResponse:
     return _answer(health.examine(["database"]))
 
 
+@require_safe
+@never_cache
+def backlog(request: HttpRequest) -> HttpResponse:
+    """Numbers to draw and to alert on; how many are too many is the operator's to say, so they fail nothing."""
+    try:
+        return JsonResponse(asdict(health.backlog()))
+    except DatabaseError:
+        return _answer(health.examine(["database"]))
+
+
 def _answer(vitals: list[health.Vital]) -> JsonResponse:
-    ok = all(vital.ok for vital in vitals)
-    body = {"status": "ok" if ok else "failing", "checks": {vital.name: vital.said for vital in vitals}}
-    return JsonResponse(body, status=200 if ok else 503)
+    return JsonResponse(health.told(vitals), status=200 if all(vital.ok for vital in vitals) else 503)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from celery import current_app
 from django.db import Error as DatabaseError
+from django.db.models import Count, Min, Sum
 from kombu.exceptions import OperationalError
 
-from seedtest.models import TickLease
+from seedtest.models import Mailbox, TickLease, WorkerHeartbeat, claims
 from seedtest.models.clock import db_now
 
 logger = logging.getLogger(__name__)
@@ -81,6 +82,40 @@ def _intervals() -> dict[str, float]:
     """Tick → seconds between two, as beat was told."""
     schedule = current_app.conf.beat_schedule
     return {entry["args"][0]: float(entry["schedule"]) for entry in schedule.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How far behind the polls are, by the database's clock."""
+
+    due: int  # mailboxes whose time has come and that nobody looks into
+    late_seconds: float  # how long the first of them has waited; 0 where none waits
+    leased: int  # looks that are under way
+    workers: int  # poll workers that are alive and keep sessions
+    kept_sessions: int
+
+
+def backlog() -> Backlog:
+    """Numbers for monitoring; a mailbox that backs off or is switched off is not late. Raises DatabaseError."""
+    now = db_now()
+    found = (
+        Mailbox.objects.free(now).filter(next_poll_at__lte=now).aggregate(due=Count("pk"), first=Min("next_poll_at"))
+    )
+    alive = WorkerHeartbeat.objects.filter(beat_at__gt=now - claims.FRESH)
+    workers = alive.aggregate(count=Count("pk"), sessions=Sum("sessions"))
+    return Backlog(
+        due=found["due"],
+        late_seconds=round((now - found["first"]).total_seconds(), 3) if found["first"] else 0.0,
+        leased=Mailbox.objects.filter(lease_until__gt=now).count(),
+        workers=workers["count"],
+        kept_sessions=workers["sessions"] or 0,
+    )
+
+
+def told(vitals: Sequence[Vital]) -> dict[str, object]:
+    """What a monitor reads."""
+    ok = all(vital.ok for vital in vitals)
+    return {"status": "ok" if ok else "failing", "checks": {vital.name: vital.said for vital in vitals}}
 
 
 #: What can be asked for by name; each answers with a complaint, or with nothing.

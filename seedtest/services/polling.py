@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from placement import mailbox as engine
-from placement.errors import PlacementError
+from placement.errors import Disconnected, PlacementError
 from placement.providers import Provider
 from placement.scan import scan
 from placement.vocabulary import (
@@ -32,7 +32,18 @@ from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Arrival, Mailbox
 from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedTest, Status
-from seedtest.services import cadence, examining, pacing, raw_mail, recording, settling, signing_in, turns, ways_out
+from seedtest.services import (
+    cadence,
+    examining,
+    pacing,
+    raw_mail,
+    recording,
+    settling,
+    signing_in,
+    turns,
+    warm,
+    ways_out,
+)
 from seedtest.services.idle_database import release_connection
 from seedtest.services.recording import Look
 
@@ -51,13 +62,14 @@ class Plan:
     """Everything one session needs, read before the first byte of IMAP."""
 
     look: Look
-    login: engine.Login
-    ca_pem: str
+    mailbox: Mailbox
     provider: Provider
     cursors: dict[str, Cursor]
     overrides: dict[str, FolderRole]
     order: ScanOrder
     dial: ways_out.Dial
+    session: engine.ImapMailbox | None = None  # that was kept, or else
+    login: engine.Login | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +91,24 @@ class Ended:
     unchanged: bool = False
 
 
-def dispatch(now: datetime, send: Callable[[list[int], bool], None]) -> int:
-    """Offer due mailboxes to the workers: `send(ids, suspect)` publishes one message. Returns how many."""
+def dispatch(now: datetime, send: Callable[[list[int], bool, str], None]) -> int:
+    """Offer due mailboxes to the workers: `send(ids, suspect, queue)` publishes one message. Returns how many.
+
+    `queue` is that of the worker which keeps a session with these mailboxes, empty for whoever comes first.
+    """
     offers = claims.offer_due(now, limit=OFFER_LIMIT, hold=timedelta(seconds=settings.DISPATCH_SECONDS))
     crashing.here(crashing.Place.BEFORE_PUBLISH)
-    ordinary = [offer.mailbox_id for offer in offers if not offer.suspect]
-    size = max(1, min(HINT_LIMIT, len(ordinary) // (settings.POLL_THREADS * 2)))
-    for start in range(0, len(ordinary), size):
-        send(ordinary[start : start + size], False)
+    by_queue: dict[str, list[int]] = {}
+    for offer in offers:
+        if not offer.suspect:
+            by_queue.setdefault(offer.queue, []).append(offer.mailbox_id)
+    for queue, ids in by_queue.items():
+        size = HINT_LIMIT if queue else max(1, min(HINT_LIMIT, len(ids) // (settings.POLL_THREADS * 2)))
+        for start in range(0, len(ids), size):
+            send(ids[start : start + size], False, queue)
     for offer in offers:
         if offer.suspect:
-            send([offer.mailbox_id], True)  # alone: if it kills the process, nothing else is to blame
+            send([offer.mailbox_id], True, "")  # alone: if it kills the process, nothing else is to blame
     return len(offers)
 
 
@@ -132,7 +151,7 @@ def _claim(ids: Sequence[int], *, owner: str, suspect: bool) -> list[Job]:
     lease = timedelta(seconds=settings.LEASE_SECONDS)
     with turns.writing(), transaction.atomic():
         now = db_now()
-        claimed = claims.claim(ids, now, owner=owner, lease=lease, suspect=suspect)
+        claimed = claims.claim(ids, now, owner=owner, lease=lease, suspect=suspect, keeper=warm.owner())
     if not claimed:
         return []
     crashing.here(crashing.Place.AFTER_CLAIM)
@@ -146,7 +165,9 @@ def _claim(ids: Sequence[int], *, owner: str, suspect: bool) -> list[Job]:
 def _read(ids: Sequence[int]) -> dict[int, Mailbox]:
     """With all that a plan asks of them, in a number of queries that does not grow with the ids."""
     return (
-        Mailbox.objects.select_related("workspace", "egress").prefetch_related("folders", "seed_accounts").in_bulk(ids)
+        Mailbox.objects.select_related("workspace", "egress", "oauth")
+        .prefetch_related("folders", "seed_accounts")
+        .in_bulk(ids)
     )
 
 
@@ -155,6 +176,7 @@ def _settled(ended: Sequence[Ended]) -> int:
     with turns.writing():
         done = settling.settle(unchanged)
     release_connection()
+    warm.close_rest([one.claim for one in ended])
     return len(done) + sum(one.committed for one in ended)
 
 
@@ -163,12 +185,7 @@ def _run(job: Job) -> Ended:
     mailbox = job.mailbox
     try:
         look = replace(_look(job.claim, mailbox, job.now), deadlines=job.deadlines)
-        plan = _plan(look, mailbox, signing_in.login_of(mailbox, look.claim))
-        pacing.take_turn(mailbox, look.claim)
-        release_connection()
-        crashing.here(crashing.Place.BEFORE_IMAP)
-        seen = look_into(plan)
-        crashing.here(crashing.Place.AFTER_IMAP)
+        seen = _seen(look, mailbox)
         if settling.is_unchanged(mailbox, look, seen):
             return Ended(job.claim, unchanged=True)
         with turns.writing():
@@ -189,14 +206,35 @@ def _run(job: Job) -> Ended:
         release_connection()
 
 
+def _seen(look: Look, mailbox: Mailbox) -> ScanResult:
+    """What the kept session sees, or else one that logs in. Raises PlacementError, or NotYet."""
+    plan = _plan(look, mailbox)
+    if session := warm.take(mailbox):
+        answers = session.answers
+        try:
+            return _looked(replace(plan, session=session))
+        except Disconnected as error:
+            if session.answers > answers:
+                raise
+            logger.info("mailbox %s: the kept session was over, logging in: %s", mailbox.pk, error)
+    login = signing_in.login_of(mailbox, look.claim)
+    pacing.take_turn(mailbox, look.claim)
+    return _looked(replace(plan, login=login))
+
+
+def _looked(plan: Plan) -> ScanResult:
+    release_connection()
+    crashing.here(crashing.Place.BEFORE_IMAP)
+    seen = look_into(plan)
+    crashing.here(crashing.Place.AFTER_IMAP)
+    return seen
+
+
 def look_into(plan: Plan) -> ScanResult:
-    """One IMAP session. Raises PlacementError."""
-    context = engine.shared_ssl_context(ca_pem=plan.ca_pem or None)
-    session = engine.ImapMailbox.open(
-        plan.login, dial=plan.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
-    )
-    with session:
-        return scan(
+    """One look in one IMAP session, which is kept afterwards where the process keeps any. Raises PlacementError."""
+    session = plan.session or _open(plan)
+    try:
+        seen = scan(
             session,
             provider=plan.provider,
             cursors=plan.cursors,
@@ -204,6 +242,19 @@ def look_into(plan: Plan) -> ScanResult:
             ask=lambda: ask_rules(plan.look),
             order=plan.order,
         )
+    except BaseException:
+        session.close()
+        raise
+    warm.put(plan.mailbox, session)
+    return seen
+
+
+def _open(plan: Plan) -> engine.ImapMailbox:
+    assert plan.login is not None
+    context = engine.shared_ssl_context(ca_pem=plan.mailbox.ca_pem or None)
+    return engine.ImapMailbox.open(
+        plan.login, dial=plan.dial, deadline_seconds=settings.SESSION_DEADLINE, ssl_context=context
+    )
 
 
 def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
@@ -219,7 +270,7 @@ def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
     )
 
 
-def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
+def _plan(look: Look, mailbox: Mailbox) -> Plan:
     folders = list(mailbox.folders.all())
     cursors = {
         row.name: Cursor(row.uidvalidity, row.uidnext)
@@ -228,8 +279,7 @@ def _plan(look: Look, mailbox: Mailbox, login: engine.Login) -> Plan:
     }
     return Plan(
         look=look,
-        login=login,
-        ca_pem=mailbox.ca_pem,
+        mailbox=mailbox,
         provider=mailbox.catalog_entry,
         cursors=cursors,
         overrides={row.name: FolderRole(row.operator_role) for row in folders if row.operator_role},

@@ -20,7 +20,7 @@ from seedtest.models.clock import db_now
 from seedtest.models.looks import Deadline
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
-from seedtest.services import backing_off, cadence, ledger, marking, matching, raw_mail, waking
+from seedtest.services import backing_off, cadence, ledger, marking, matching, raw_mail, waking, warm
 from seedtest.services.matching import Found
 
 WAITING = Placement.WAITING.value
@@ -59,6 +59,7 @@ def record(look: Look, scan: ScanResult) -> bool:
             return False
         applied = _apply(look, scan, facts, now)
         _healthy(look, scan, now, moved=applied.moved)
+        warm.keep([look.claim], now)
         crashing.here(crashing.Place.BEFORE_COMMIT)
     crashing.here(crashing.Place.AFTER_COMMIT)
     raw_mail.store(applied.copies)

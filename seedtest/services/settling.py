@@ -19,7 +19,7 @@ from seedtest import crashing
 from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import FolderCursor, Mailbox
-from seedtest.services import cadence, recording
+from seedtest.services import cadence, recording, warm
 from seedtest.services.recording import Look
 
 WAITING = Placement.WAITING.value
@@ -56,6 +56,7 @@ def settle(looked: Sequence[claims.Claim]) -> set[int]:
         if not held:
             return set()
         done = looks.finish_unchanged(held, now, _next_looks([claim.mailbox_id for claim in held], now))
+        warm.keep(held, now)
         crashing.here(crashing.Place.BEFORE_COMMIT)
     crashing.here(crashing.Place.AFTER_COMMIT)
     return set(done)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,8 +21,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from placement.errors import Disconnected
 from placement.vocabulary import FolderRole, FullCheck, ScanResult, Sighting
 from seedtest import models
-from seedtest.models import claims, looks
+from seedtest.models import claims, looks, warmth
 from seedtest.models.clock import db_now
+from seedtest.models.mailboxes import POLLED_STATES
 from seedtest.models.seedtests import ENDED_STATUSES, OPEN_STATUSES
 from seedtest.services import closing, intake, polling, publishing, recording, waking
 from seedtest.services.intake import NewTest
@@ -38,8 +39,10 @@ UNWATCHED = "Receipts"
 #: What can happen next; what is named twice happens twice as often.
 ACTIONS = (
     "claim", "claim", "claim", "look", "look", "record", "record", "fail", "deliver", "deliver", "wait", "wait",
-    "wait_long", "tick", "open", "cancel",
+    "wait_long", "tick", "open", "cancel", "beat", "beat", "sign_off",
 )  # fmt: skip
+#: Processes that poll: one that keeps no sessions, and two that do.
+KEEPERS = ("", "poll.a", "poll.b")
 EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "30"))
 
 
@@ -49,6 +52,7 @@ class Worker:
 
     look: Look
     seen: ScanResult | None = None
+    keeper: str = ""
 
 
 @dataclass
@@ -134,20 +138,46 @@ class Polling(RuleBasedStateMachine):
 
     def tick(self) -> None:
         now = db_now()
-        claims.offer_due(now, limit=10, hold=timedelta(seconds=30))
+        for offer in claims.offer_due(now, limit=10, hold=timedelta(seconds=30)):
+            mailbox = models.Mailbox.objects.get(pk=offer.mailbox_id)
+            assert offer.queue == ("" if offer.suspect else self._turn_of(mailbox, now))
         closing.close_due(now)
         waking.wake_forgotten(now)
         publishing.publish(now)
 
     # --- workers; one that nobody picks again was killed, one that is picked late was frozen
 
-    def claim(self, server: int) -> None:
+    def claim(self, server: int, pick: int, flag: bool) -> None:
         mailbox, now = self.servers[server].seed.mailbox, db_now()
-        models.Mailbox.objects.filter(pk=mailbox.pk).update(next_poll_at=now)
+        late = claims.TURN if flag else timedelta(0)
+        models.Mailbox.objects.filter(pk=mailbox.pk).update(next_poll_at=now - late)
         mailbox.refresh_from_db()
-        for claim in claims.claim([mailbox.pk], now, owner="worker", lease=LEASE, suspect=mailbox.is_suspect):
+        keeper = KEEPERS[pick % len(KEEPERS)]
+        expected = self._is_free(mailbox, now) and self._turn_of(mailbox, now) in ("", keeper)
+        given = claims.claim([mailbox.pk], now, owner="worker", lease=LEASE, suspect=mailbox.is_suspect, keeper=keeper)
+        assert len(given) == expected, "who may claim"
+        for claim in given:
             waits = looks.deadlines_of([mailbox.pk]).get(mailbox.pk, ())
-            self.workers.append(Worker(Look(claim=claim, started_at=now, deadlines=waits)))
+            self.workers.append(Worker(Look(claim=claim, started_at=now, deadlines=waits), keeper=keeper))
+
+    def _is_free(self, mailbox: models.Mailbox, now: datetime) -> bool:
+        held = (mailbox.lease_until, mailbox.backoff_until, mailbox.auth_backoff_until)
+        return mailbox.state in POLLED_STATES and all(until is None or until <= now for until in held)
+
+    def _turn_of(self, mailbox: models.Mailbox, now: datetime) -> str:
+        """Who alone may look now, by the rule in words: a short turn, and only of one that is alive."""
+        if mailbox.session_until is None or mailbox.session_until <= now or now >= mailbox.next_poll_at + claims.TURN:
+            return ""
+        alive = models.WorkerHeartbeat.objects.filter(queue=mailbox.session_owner, beat_at__gt=now - claims.FRESH)
+        return str(mailbox.session_owner) if alive else ""
+
+    def beat(self, pick: int) -> None:
+        warmth.beat(KEEPERS[1 + pick % 2], db_now(), sessions=1)
+
+    def sign_off(self, pick: int) -> None:
+        queue = KEEPERS[1 + pick % 2]
+        warmth.sign_off(queue)
+        assert not models.Mailbox.objects.filter(session_owner=queue).exists()
 
     def look(self, pick: int, flag: bool) -> None:
         """The scan: it sees what stands there now, and was planned from what stood in the tables at its claim."""
@@ -173,6 +203,9 @@ class Polling(RuleBasedStateMachine):
         assert recording.record(worker.look, worker.seen) is valid, "fencing"
         if valid:
             self.known |= {(one.match.test, mailbox) for one in worker.seen.sightings if one.match}
+        if worker.keeper:
+            kept = warmth.keep([worker.look.claim], db_now(), owner=worker.keeper)
+            assert valid or not kept, "a lost claim keeps no session"
 
     def fail(self, pick: int) -> None:
         if self.workers:
@@ -191,6 +224,10 @@ class Polling(RuleBasedStateMachine):
             mailbox = server.seed.mailbox_id
             mine = [one for one in self.workers if one.look.claim.mailbox_id == mailbox]
             assert len([one for one in mine if one.look.claim.epoch == self._epoch(mailbox)]) <= 1
+
+    @invariant()
+    def no_session_is_kept_of_a_mailbox_that_is_read(self) -> None:
+        assert not models.Mailbox.objects.exclude(lease_until=None).exclude(session_owner="").exists()
 
     @invariant()
     def missing_was_looked_for(self) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
 
 from seedtest.services import health
-from seedtest.services.health import Vital
+from seedtest.services.health import Backlog, Vital
 
 WEB = "web"
 WEB_SECONDS = 5.0
@@ -25,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "checks", nargs="*", metavar="check", help=f"Any of: {', '.join(names)}. Default: all but web."
         )
+        parser.add_argument("--json", action="store_true", help="One JSON object, with the backlog of the polls.")
         parser.add_argument("--port", type=int, default=8000, help="Where `web` asks on this machine (default 8000).")
 
     def handle(self, *args: Any, checks: list[str], port: int, **options: Any) -> None:
@@ -33,10 +38,29 @@ class Command(BaseCommand):
             raise CommandError(f"There is no check called {', '.join(sorted(unknown))}.", returncode=2)
         vitals = health.examine([name for name in checks if name != WEB] if checks else None)
         vitals += [ask_web(port)] if WEB in checks else []
-        for vital in vitals:
-            self.stdout.write(f"{vital.name:9} {vital.said}")
+        backlog = None if checks else _backlog()
+        self.stdout.write(_as_json(vitals, backlog) if options["json"] else _as_text(vitals, backlog))
         if not all(vital.ok for vital in vitals):
             raise CommandError("The service is not healthy.", returncode=1)
+
+
+def _backlog() -> Backlog | None:
+    """None where the database does not answer, which the checks say."""
+    try:
+        return health.backlog()
+    except DatabaseError:
+        return None
+
+
+def _as_text(vitals: Sequence[Vital], backlog: Backlog | None) -> str:
+    lines = [f"{vital.name:9} {vital.said}" for vital in vitals]
+    numbers = asdict(backlog).items() if backlog else ()
+    return "\n".join([*lines, *(f"{name:13} {number}" for name, number in numbers)])
+
+
+def _as_json(vitals: Sequence[Vital], backlog: Backlog | None) -> str:
+    numbers = {"backlog": asdict(backlog)} if backlog else {}
+    return json.dumps(health.told(vitals) | numbers)
 
 
 def ask_web(port: int) -> Vital:
