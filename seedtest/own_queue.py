@@ -30,12 +30,17 @@ def name() -> str:
     return f"{POLL}.{socket.gethostname()[:80]}.{os.getpid()}.{secrets.token_hex(3)}"
 
 
+def _queue(queue: str) -> Queue:
+    """With an exchange of its own: named by text alone it would be bound to that of the queue `work`."""
+    return Queue(queue, Exchange(queue), queue)
+
+
 @celeryd_after_setup.connect
 def _listen(sender: str, instance: Any, **_: object) -> None:
     """Only a worker that polls on threads: the processes of a prefork pool could not share sessions."""
     queues = instance.app.amqp.queues
     if settings.KEEP_SESSIONS and POLL in queues.consume_from and instance.pool_cls.__module__.endswith(".thread"):
-        queues.select_add(name())
+        queues.select_add(_queue(name()))
 
 
 @worker_ready.connect
@@ -60,7 +65,7 @@ def delete(queue: str) -> bool:
     """Deletes a queue that nobody consumes: what stands in it would stay in the broker for ever. False: not now."""
     try:
         with current_app.connection_for_write() as connection, connection.channel() as channel:
-            bound = Queue(queue, Exchange(queue), queue)(channel)
+            bound = _queue(queue)(channel)
             bound.declare()  # kombu deletes only what this connection knows of
             bound.delete()
     except (OperationalError, OSError) as error:
