@@ -96,9 +96,14 @@ def borrow(mailbox_id: int, now: datetime, *, owner: str, lease: timedelta) -> C
 
 
 def give_back(claim: Claim) -> None:
-    """Leaves the plan of the mailbox as it was. A hint that came meanwhile found it leased: it is to be given again."""
+    """Leaves the plan of the mailbox as it was. A hint that came meanwhile found it leased: it is to be given again.
+
+    A session that a worker keeps all the while holds its slot on.
+    """
     _execute(
-        """UPDATE seedtest_mailbox SET lease_until = NULL, lease_owner = '', slot_until = NULL, dispatched_until = NULL
+        """UPDATE seedtest_mailbox
+           SET lease_until = NULL, lease_owner = '', dispatched_until = NULL,
+               slot_until = CASE WHEN session_until IS NOT NULL THEN slot_until END
            WHERE id = %(id)s AND lease_epoch = %(epoch)s RETURNING id""",
         {"id": claim.mailbox_id, "epoch": claim.epoch},
     )

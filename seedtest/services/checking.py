@@ -147,10 +147,17 @@ def _too_many(mailbox: Mailbox, wait: timedelta) -> ConnectionReport:
 
 
 def lease(mailbox: Mailbox, now: datetime) -> int | None:
-    """The mailbox's lease is its connection limit: a poll and a person's check never sign in at the same time."""
+    """The mailbox's lease is its connection limit: a poll and a person's check never sign in at the same time.
+
+    A session that a worker keeps for the next poll is told to end.
+    """
     free = Q(lease_until=None) | Q(lease_until__lte=now)
     taken = Mailbox.objects.filter(free, pk=mailbox.pk).update(
-        lease_epoch=F("lease_epoch") + 1, lease_until=now + _LEASE, lease_owner="check connection"
+        lease_epoch=F("lease_epoch") + 1,
+        lease_until=now + _LEASE,
+        lease_owner="check connection",
+        session_owner="",
+        session_until=None,
     )
     if not taken:
         return None

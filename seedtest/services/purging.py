@@ -115,7 +115,7 @@ def _lease(mailbox: Mailbox, now: datetime, owner: str) -> claims.Claim | None:
     free = Q(lease_until=None) | Q(lease_until__lte=now)
     until = now + timedelta(seconds=settings.LEASE_SECONDS)
     taken = Mailbox.objects.filter(free, pk=mailbox.pk).update(
-        lease_epoch=F("lease_epoch") + 1, lease_until=until, lease_owner=owner
+        lease_epoch=F("lease_epoch") + 1, lease_until=until, lease_owner=owner, session_owner="", session_until=None
     )
     if not taken:
         return None

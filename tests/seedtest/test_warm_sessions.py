@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from seedtest import models
-from seedtest.models import claims, warmth
+from seedtest.models import claims, warmth, watches
 from seedtest.models.clock import db_now
-from seedtest.services import polling, recording, warm
+from seedtest.services import checking, polling, purging, recording, warm
 from tests.fakes import DOVECOT, Box, Letter, ScriptedImapServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -359,6 +359,29 @@ def test_dead_workers_are_buried_and_live_ones_are_not(db):
     for queue in ("poll.dead.1", "poll.live.2"):
         warmth.bury(queue, now)
     assert [one.queue for one in models.WorkerHeartbeat.objects.all()] == ["poll.live.2"]
+
+
+def lend_to_a_check(seed, now) -> None:
+    assert checking.lease(seed.mailbox, now)
+
+
+def lend_to_the_purge(seed, now) -> None:
+    assert purging._lease(seed.mailbox, now, "purge")
+
+
+@pytest.mark.parametrize("lend", [lend_to_a_check, lend_to_the_purge])
+def test_whoever_logs_in_beside_the_polls_ends_the_keeping(seeds, lend):
+    warmth.keep([looked_at(seeds[0])], db_now(), owner=QUEUE)
+    lend(seeds[0], db_now())
+    assert (row(seeds[0]).session_owner, warmth.meant(QUEUE)) == ("", set())
+
+
+def test_a_watch_that_begins_takes_no_slot_from_a_kept_session(seeds):
+    warmth.keep([looked_at(one) for one in seeds[:1]], db_now(), owner=QUEUE)
+    for seed in seeds[:2]:
+        models.Mailbox.objects.filter(pk=seed.mailbox_id).update(slot_until=db_now() + SECOND)
+        watches.give_back(watches.borrow(seed.mailbox_id, db_now(), owner="watch", lease=SECOND))
+    assert [row(seed).slot_until is None for seed in seeds[:2]] == [False, True]
 
 
 def test_a_mailbox_that_is_switched_off_is_told_to_its_keeper(seeds):
