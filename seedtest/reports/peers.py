@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from placement.vocabulary import COUNTED, FOUND, Placement
 from seedtest.models import SeedResult, SeedTest, Workspace
@@ -23,9 +23,8 @@ _FOUND: Final = frozenset(one.value for one in FOUND)
 _COUNTED: Final = frozenset(one.value for one in COUNTED)
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """Where one seed found the message of one test."""
+class Observation(NamedTuple):
+    """Where one seed found the message of one test. A tuple, since there are tens of thousands of them at once."""
 
     seed: int
     provider: str

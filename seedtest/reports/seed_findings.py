@@ -26,8 +26,8 @@ def _not_on_list(seeds: Sequence[SeedRow]) -> Finding:
         "not_on_list",
         "high",
         "Not on your list, or suppressed",
-        f"{len(seeds)} seeds got nothing from this From domain in the last {SILENT_CAMPAIGNS} campaigns, while their "
-        "siblings did. They count as missing, and probably were never sent to.",
+        f"The last {SILENT_CAMPAIGNS} campaigns of this From domain passed over {_seeds(len(seeds))}; the siblings "
+        "got them. That counts as missing, and probably nothing was ever sent there.",
         "Upload these addresses to your ESP again, and look for them under suppressions and bounces.",
         listing([seed.masked_address for seed in seeds]),
     )
@@ -39,7 +39,7 @@ def _apart(seeds: Sequence[SeedRow]) -> Finding:
         "biased_seeds",
         "info",
         "Biased seeds stand apart",
-        f"{len(seeds)} seeds file known-good mail as spam ({spam} filed this one so). They are in no number here.",
+        f"Filing known-good mail as spam: {_seeds(len(seeds))} ({spam} filed this one so). They are in no number here.",
         "Look for rules, blocked senders and old spam reports in their web settings, or replace them.",
         listing([seed.masked_address for seed in seeds]),
     )

@@ -87,8 +87,9 @@ def _by_mailbox(mailbox: Mailbox) -> Iterator[HealthProblem]:
 
 
 def _why_not_taken(account: SeedAccount) -> HealthProblem:
-    full = (account.mailbox.quota_used or 0.0) >= FULL
-    return HealthProblem.MAILBOX_FULL if full else HealthProblem.NOT_EXPORTED
+    """What keeps it out of exports, too; where nothing does, the next export lets it in."""
+    full = HealthProblem.MAILBOX_FULL if (account.mailbox.quota_used or 0.0) >= FULL else HealthProblem.NOT_EXPORTED
+    return next(_by_mailbox(account.mailbox), full)
 
 
 _STATES = {

@@ -93,6 +93,13 @@ def test_a_seed_that_the_export_leaves_out_because_it_is_full_is_named_by_the_te
     assert (left_out["seed"], left_out["problem"]) == (two[0].public_id, "mailbox_full")
 
 
+def test_a_seed_that_no_export_will_let_in_is_not_called_forgotten(core, cast, two, make_seed, now):
+    exporting.hand_out(core, now=now)
+    seeding.set_members(core, [*two, make_seed(cast.workspace)])
+    (left_out,) = opened(cast, core).left_out
+    assert left_out["problem"] == "not_read"
+
+
 def test_a_full_seed_that_was_exported_before_stays_in_the_test(core, cast, two, now):
     exporting.hand_out(core, now=now)
     change(two[0], quota_used=0.97)
