@@ -102,6 +102,7 @@ class FolderWatch:
         self._recent: int | None = None
         self._opened: dict[bytes, int] = {}
         self.step = Step.OPENING
+        self.last_words_were_mail = False  # in the bytes heard last, also where they ended the watch
 
     @property
     def idling(self) -> bool:
@@ -130,11 +131,12 @@ class FolderWatch:
         self._left -= len(data)
         if self._left < 0:
             raise ProtocolError(f"The server keeps talking although nothing was asked. {_GAVE_UP}")
-        new_mail, answer = False, b""
+        self.last_words_were_mail, answer = False, b""
         for line in self._responses.feed(data):
             heard = self._response(line)
-            new_mail, answer = new_mail or heard.new_mail, answer + heard.answer
-        return Heard(new_mail, answer)
+            self.last_words_were_mail |= heard.new_mail
+            answer += heard.answer
+        return Heard(self.last_words_were_mail, answer)
 
     # --- one response -----------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from tests.live.compose import FILE, ROOT, MissingVariable, dockerfile_words, in
 
 SCHEMA = Path(__file__).parent / "compose_spec" / "compose-spec.json"
 ENV = {"POSTGRES_PASSWORD": "wonderland"}
-OURS = ("migrate", "web", "worker-poll", "worker", "beat")
+OURS = ("migrate", "web", "worker-poll", "worker", "beat", "watch")
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_only_the_web_port_is_published_and_only_to_this_machine(compose):
 
 def test_pools_are_for_threads_and_never_for_prefork_parents(compose):
     sizes = {name: compose["services"][name]["environment"]["DB_POOL_SIZE"] for name in OURS}
-    assert sizes == {"migrate": "0", "web": "8", "worker-poll": "8", "worker": "0", "beat": "0"}
+    assert sizes == {"migrate": "0", "web": "8", "worker-poll": "8", "worker": "0", "beat": "0", "watch": "2"}
 
 
 def test_polls_run_on_threads_and_everything_that_may_crash_on_processes(compose):
@@ -93,8 +93,14 @@ def test_a_poll_worker_is_given_the_time_of_a_session_to_stop(compose, settings)
     assert seconds > settings.SESSION_DEADLINE
 
 
+def test_the_watch_is_started_only_where_it_is_asked_for(compose):
+    asked_for = {name: service["profiles"] for name, service in compose["services"].items() if "profiles" in service}
+    assert asked_for == {"watch": ["watch"]}
+    assert compose["services"]["watch"]["command"] == ["python", "manage.py", "watch"]
+
+
 def test_whoever_needs_the_tables_waits_for_the_migration(compose):
-    for name in ("web", "worker-poll", "worker", "beat"):
+    for name in ("web", "worker-poll", "worker", "beat", "watch"):
         waits = compose["services"][name]["depends_on"]
         assert waits["migrate"]["condition"] == "service_completed_successfully"
     assert compose["services"]["migrate"]["restart"] == "no"

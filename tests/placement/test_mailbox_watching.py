@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Iterable
 
 import pytest
@@ -184,6 +185,13 @@ def test_a_watch_ends_with_an_error_that_says_why(words: bytes, error: type[Mail
         heard_in(idling(), _cut(words, 4096))
 
 
+def test_mail_that_is_told_of_in_the_same_breath_as_a_goodbye_is_not_forgotten():
+    talk = idling()
+    with pytest.raises(Disconnected):
+        talk.hear(b"* 11 EXISTS\r\n* BYE\r\n")
+    assert talk.last_words_were_mail
+
+
 def test_a_server_that_refuses_idle_is_told_from_one_that_hangs_up():
     talk = watch()
     talk.hear(OPENED)
@@ -206,3 +214,38 @@ def test_a_flood_ends_the_watch_and_a_renewal_begins_a_new_account():
         talk.hear(b"W%d OK done\r\n+ idling\r\n" % number)
     with pytest.raises(ProtocolError, match="keeps talking"):
         heard_in(talk, itertools.repeat(piece, rounds + 1))
+
+
+def outcome(pieces: Iterable[bytes]) -> tuple[str, bool, bytes, Step]:
+    """What a watch makes of these bytes: how it ended, whether mail was heard of, what it said."""
+    talk, news, sent = watch(), False, b""
+    try:
+        for piece in pieces:
+            heard = talk.hear(piece)
+            news, sent = news or heard.new_mail, sent + heard.answer
+    except MailboxError as error:
+        return type(error).__name__, False, b"", talk.step
+    return "", news, sent, talk.step
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_spoilt_bytes_end_a_watch_the_same_way_however_they_are_cut(seed: int):
+    chance = random.Random(seed)
+    words = [
+        b"* 11 EXISTS\r\n",
+        b"* 1 RECENT\r\n",
+        b"* 2 EXPUNGE\r\n",
+        b"W2 OK\r\n",
+        b"* X {3}\r\n",
+        b"+\r\n",
+        b"\0",
+        b"}",
+    ]
+    for _ in range(40):
+        data = bytearray(OPENED + AGREED + b"".join(chance.choices(words[:3], k=3)))
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randrange(3)] = chance.choice(words)
+        cuts = sorted(chance.choices(range(len(data)), k=5))
+        pieces = [bytes(data[a:b]) for a, b in itertools.pairwise([0, *cuts, len(data)])]
+        assert outcome(pieces) == outcome([bytes(data)])

@@ -137,6 +137,16 @@ def test_a_broken_server_ends_the_watch_and_costs_the_polls_nothing(how, watch, 
     assert (mailbox.state, mailbox.fail_count, mailbox.auth_fail_count, mailbox.lease_until) == ("healthy", 0, 0, None)
 
 
+def test_mail_before_a_goodbye_wakes(watch, seed_at):
+    with ScriptedImapServer(*BOXES, capabilities=DOVECOT) as server:
+        mailbox = seed_at(server.port)
+        seen = watch()
+        until(lambda: len(server.idling) == 2, "it does not idle", 20)
+        server.idling[0].send(b"* 1 EXISTS\r\n* BYE good night\r\n")
+        until(lambda: next_poll_at(mailbox) <= db_now(), "nobody was woken", 20)
+        assert seen.handed_out == 1
+
+
 def test_a_server_that_accepts_and_says_nothing_ends_at_the_wall_clock(watch, seed_at):
     with ScriptedImapServer(greeting=silence) as server:
         mailbox = seed_at(server.port)

@@ -30,19 +30,27 @@ def allowed(entry: Provider) -> bool:
 
 def choose(candidates: Iterable[Candidate], *, me: str, most: int) -> list[Candidate]:
     """At most `most`, and at one provider's host at most a third of the sessions it bears; those we hold first."""
-    found = [one for one in candidates if allowed(providers.get(one.provider))]
-    others = [one for one in found if one.owner not in ("", me)]
-    taken: Counter[Host] = Counter((one.provider, one.host) for one in others)
+    rooms: dict[Host, float] = {}
+    taken: Counter[Host] = Counter()
+    free: list[Candidate] = []
+    for one in candidates:
+        here = (one.provider, one.host)
+        rooms[here] = rooms[here] if here in rooms else _room(one)
+        if one.owner in ("", me):
+            free.append(one)
+        else:
+            taken[here] += 1
     chosen: list[Candidate] = []
-    free = [one for one in found if one.owner in ("", me)]
     for one in sorted(free, key=lambda one: (one.owner != me, one.mailbox_id)):
         here = (one.provider, one.host)
-        if len(chosen) < most and taken[here] < _most_at(one):
+        if len(chosen) < most and taken[here] < rooms[here]:
             taken[here] += 1
             chosen.append(one)
     return chosen
 
 
-def _most_at(one: Candidate) -> float:
-    sessions = pacing.sessions_of(providers.get(one.provider), one.max_sessions)
+def _room(one: Candidate) -> float:
+    """Mailboxes that may be watched at this provider's host."""
+    entry = providers.get(one.provider)
+    sessions = pacing.sessions_of(entry, one.max_sessions) if allowed(entry) else 0
     return float("inf") if sessions is None else sessions // SHARE // WATCH_SESSIONS

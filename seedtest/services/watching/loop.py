@@ -27,9 +27,9 @@ from seedtest.services.watching.wakes import Wakes
 logger = logging.getLogger(__name__)
 
 #: Seconds between two readings of the set of mailboxes, looks at the clocks of sessions, and lines in the log.
-REREAD, TICK, SAY = 3.0, 1.0, 60.0
+REREAD, TICK, SAY = 5.0, 1.0, 60.0
 #: Wake-ups that come together are written together: the first at once, the next after this long.
-GROUPED = 0.02
+GROUPED = 0.03
 #: A watch that was killed is taken over after this long; it is renewed at half of it.
 LEASE = timedelta(seconds=60)
 #: Tests whose send window begins so soon.
@@ -141,7 +141,8 @@ class Watcher:
         clock = self._clock()
         for watched in list(self._watched.values()):
             for session in watched.sessions:
-                self._guarded(session, lambda session=session: session.look_at_the_clock(clock))
+                if clock >= session.due:
+                    self._guarded(session, lambda session=session: session.look_at_the_clock(clock))
 
     def _guarded(self, session: FolderSession, work: Callable[[], object]) -> None:
         """Whatever a session does, it may hear of new mail, leave something to be written, or be over."""
@@ -150,6 +151,8 @@ class Watcher:
         try:
             news = work()
         except MailboxError as error:
+            if session.ended_with_news:
+                self._wakes.ask(session.mailbox_id, self._clock())
             self._failed(session.mailbox_id, error)
             return
         if news:

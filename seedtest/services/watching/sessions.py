@@ -47,13 +47,17 @@ class FolderSession:
         return news
 
     def look_at_the_clock(self, clock: float) -> None:
-        if clock < self.due:
-            return
+        """What was due by now: the next IDLE, or an answer that did not come."""
         if not self._talk.idling:
             raise said(DeadlineExceeded, "")
         self._idling = False
         self.due = clock + ANSWER_SECONDS
         self._send(self._talk.renew())
+
+    @property
+    def ended_with_news(self) -> bool:
+        """Mail was heard of in the same breath as what ended the session."""
+        return self._talk.last_words_were_mail
 
     @property
     def wants_to_write(self) -> bool:
