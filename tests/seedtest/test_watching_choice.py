@@ -179,6 +179,17 @@ def test_the_lease_is_borrowed_and_given_back_and_a_plan_stays_as_it_was(seed):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_worker_that_keeps_a_session_keeps_its_slot_too(seed, kept):
+    now = db_now()
+    later = now + HOUR
+    change(seed, slot_until=later, session_owner="a worker" if kept else "", session_until=later if kept else None)
+    claim = watches.borrow(seed.mailbox_id, now, owner="watch", lease=MINUTE)
+    watches.give_back(claim)
+    assert Mailbox.objects.get(pk=seed.mailbox_id).slot_until == (later if kept else None)
+
+
+@pytest.mark.django_db
 def test_a_watch_counts_as_two_sessions_of_its_provider(cast, make_seed):
     seeds = [make_seed(cast.workspace, "gmail") for _ in range(2)]
     pace = ProviderPace.objects.create(
