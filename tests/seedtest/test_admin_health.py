@@ -36,7 +36,7 @@ def test_the_page_of_a_seed_says_what_is_wrong_and_what_to_do(owner, seed):
     seed_watch.watch(db_now())
     text = owner.get(page("health", seed)).content.decode()
     assert "Degraded" in text and "It is nearly full" in text and "95%" in text
-    assert "purgeseeds" in text and "A web login is due" in text
+    assert "in its web pages" in text and "A web login is due" in text
 
 
 def test_a_seed_nobody_has_judged_yet_has_a_page_too(owner, seed):
