@@ -69,7 +69,7 @@ test: .venv/.installed-dev
 	part 'The engine: tests/placement' $(BIN)/pytest $(AT_ONCE) tests/placement; \
 	part 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz; \
 	part 'The service: tests/seedtest' $(BIN)/pytest $(AT_ONCE) tests/seedtest; \
-	part 'Real servers: tests/live' $(BIN)/pytest tests/live; \
+	part 'Real servers: tests/live' $(BIN)/pytest tests/live --durations=25; \
 	part 'Chaos: three storms of a minute' $(MAKE) --no-print-directory chaos SEED='1 2 3'; \
 	exit $$status
 

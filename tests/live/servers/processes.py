@@ -16,7 +16,7 @@ from typing import ClassVar, Self
 
 from tests.live.servers.undertaker import Undertaker
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 START_TRIES = 3
 LOG_TAIL = 3000
 
