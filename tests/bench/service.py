@@ -31,7 +31,7 @@ THREADS = 16
 TOGETHER = {"grouped": 50, "one by one": 1}
 COLUMNS = ("through Celery and PostgreSQL, 1 test", "new mail", "mailboxes/s", "of the engine's", "worker CPU ms")
 #: Delivery → recorded: messages of a run, and the seconds between two.
-MESSAGES, APART, LATEST = 100, 0.25, 60.0
+MESSAGES, APART, LATEST = 100, 0.25, 120.0
 TICKED = "SELECT 1 FROM seedtest_ticklease WHERE name = 'dispatch' AND finished_at IS NOT NULL"
 
 
