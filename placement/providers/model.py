@@ -191,6 +191,7 @@ class Limits:
     connections: int | None = None  # of one account
     sessions: int | None = None  # from one address, all accounts together
     logins_per_minute: int | None = None  # from one address, all accounts together
+    min_poll_seconds: int | None = None  # between two looks into one mailbox
     idle: bool | None = None
     idle_renew_seconds: int | None = None
     window_messages: int | None = None  # a folder shows only its newest n messages

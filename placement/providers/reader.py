@@ -223,6 +223,7 @@ def _limits(table: Fields) -> Limits:
         connections=table.number_or_none("connections"),
         sessions=table.number_or_none("sessions"),
         logins_per_minute=table.number_or_none("logins_per_minute"),
+        min_poll_seconds=table.number_or_none("min_poll_seconds"),
         idle=table.flag_or_none("idle"),
         idle_renew_seconds=table.number_or_none("idle_renew_seconds"),
         window_messages=table.number_or_none("window_messages"),

@@ -63,6 +63,7 @@ def _settings(role: str) -> dict[str, Any]:
     items.append(_item("Workspace", "settings", "seedtest_workspace_changelist"))
     if role in tenancy.OPERATORS:
         items.append(_item("People", "person", "seedtest_user_changelist"))
+        items.append(_item("Login pace", "speed", "seedtest_providerpace_changelist"))
     return {"title": "Settings", "separator": True, "items": items}
 
 

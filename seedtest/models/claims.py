@@ -147,15 +147,26 @@ def holds(claim: Claim) -> bool:
     return bool(_execute(sql, {"id": claim.mailbox_id, "epoch": claim.epoch}))
 
 
-def take_login_slot(claim: Claim, now: datetime, *, pace_id: int, ahead: timedelta, until: datetime) -> datetime | None:
+@dataclass(frozen=True, slots=True)
+class Bearable:
+    """What a provider's host bears, where its row does not say otherwise."""
+
+    sessions: int
+    spacing_ms: int  # between two logins
+
+
+def take_login_slot(
+    claim: Claim, now: datetime, *, pace_id: int, usual: Bearable, ahead: timedelta, until: datetime
+) -> datetime | None:
     """When the claim's owner may log in (at most `ahead` from now), or None: too many sessions, or too many before us.
 
     Runs in one transaction with the first statement's row lock held, so that takers count one after another.
     """
     rows = _execute(
         """UPDATE seedtest_providerpace SET next_login_at = next_login_at WHERE id = %(pace)s
-           RETURNING provider, host, next_login_at, max_sessions, login_spacing_ms""",
-        {"pace": pace_id},
+           RETURNING provider, host, next_login_at, COALESCE(max_sessions, %(sessions)s),
+               COALESCE(login_spacing_ms, %(spacing)s)""",
+        {"pace": pace_id, "sessions": usual.sessions, "spacing": usual.spacing_ms},
     )
     if not rows:
         return now

@@ -27,6 +27,7 @@ class Waiting:
     """What one result of a mailbox waits for, as the cadence asks."""
 
     mailbox_id: int
+    provider: str
     placement: str
     test_is_open: bool
     dispatched_at: datetime | None
@@ -41,14 +42,14 @@ class Waiting:
 def waits_of(ids: Sequence[int], now: datetime) -> Iterator[Waiting]:
     """Every result of these mailboxes that is still open or watched."""
     rows = _execute(
-        f"""SELECT r.mailbox_id, r.placement, t.status IN ({_OPEN}), r.dispatched_at, t.sent_at, t.first_arrival_at,
-                   r.deadline_at, r.full_check_started_at, t.completed_at, t.watch_until
+        f"""SELECT r.mailbox_id, r.provider, r.placement, t.status IN ({_OPEN}), r.dispatched_at, t.sent_at,
+                   t.first_arrival_at, r.deadline_at, r.full_check_started_at, t.completed_at, t.watch_until
             FROM seedtest_seedresult r JOIN seedtest_seedtest t ON t.id = r.test_id
             WHERE r.mailbox_id IN ({_id_list(ids)}) AND (t.status IN ({_OPEN}) OR t.watch_until > %(now)s)""",
         {"now": now},
     )
-    for mailbox_id, placement, is_open, *moments in rows:
-        yield Waiting(mailbox_id, placement, bool(is_open), *(one and _moment(one) for one in moments))
+    for mailbox_id, provider, placement, is_open, *moments in rows:
+        yield Waiting(mailbox_id, provider, placement, bool(is_open), *(one and _moment(one) for one in moments))
 
 
 def deadlines_of(ids: Sequence[int]) -> dict[int, list[Deadline]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -41,13 +42,18 @@ class OAuthCredential(models.Model):
 
 
 class ProviderPace(models.Model):
-    """How many sessions one provider's host may hold of ours, and how far apart logins are. Operators may change it."""
+    """The turns of one provider's host. Its figures are empty, and the catalogue's, unless an operator sets them."""
 
     provider = models.CharField(max_length=40)
     host = models.CharField(max_length=253)
     next_login_at = models.DateTimeField(default=now, editable=False)
-    max_sessions = models.PositiveIntegerField()
-    login_spacing_ms = models.PositiveIntegerField("milliseconds between logins")
+    max_sessions = models.PositiveIntegerField(
+        "sessions at once", null=True, blank=True, validators=[MinValueValidator(1)],
+        help_text="All mailboxes at this host together. Empty: as the catalogue says.",
+    )  # fmt: skip
+    login_spacing_ms = models.PositiveIntegerField(
+        "milliseconds between logins", null=True, blank=True, help_text="Empty: as the catalogue says."
+    )
 
     class Meta:
         ordering = ["provider", "host"]

@@ -32,6 +32,7 @@ class Wait:
     full_check_started_at: datetime | None = None
     completed_at: datetime | None = None  # of its test
     watch_until: datetime | None = None
+    least_seconds: float = 0.0  # between two looks, for its provider's sake
 
 
 def next_poll(now: datetime, waits: Iterable[Wait], *, pace: float = 1.0, jitter: float = 0.0) -> datetime:
@@ -39,10 +40,12 @@ def next_poll(now: datetime, waits: Iterable[Wait], *, pace: float = 1.0, jitter
 
     `pace` stretches every interval (1 = production); `jitter` (-1 to 1) spreads the moment by up to a tenth.
     """
+    waits = list(waits)
     moments = [moment for wait in waits if (moment := _wish(now, wait, pace)) is not None]
     idle = now + timedelta(seconds=IDLE)
     earliest = min([*moments, idle])
-    return earliest + (earliest - now) * 0.1 * jitter
+    spread = earliest + (earliest - now) * 0.1 * jitter
+    return max(spread, now + timedelta(seconds=max((wait.least_seconds for wait in waits), default=0.0) * pace))
 
 
 def _wish(now: datetime, wait: Wait, pace: float) -> datetime | None:

@@ -1,8 +1,8 @@
 """Logins take turns: so many sessions a provider's host, so far apart, for all workers together.
 
 Twenty logins from one data-centre address within a second look like a break-in to a mailbox provider. What a provider
-bears is in its catalogue entry; where nobody knows, its kind says what is surely not too much. The row is the
-operator's to change. A server of one's own is not paced.
+bears is in its catalogue entry; where nobody knows, its kind says what is surely not too much. What an operator writes
+into a host's row goes before both. A server of one's own is not paced.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 
 from placement import providers
+from placement.errors import CatalogError
 from placement.providers.model import Kind, Provider
 from seedtest.models import ProviderPace, claims
 from seedtest.models.clock import db_now
@@ -49,7 +50,8 @@ def take_turn(mailbox: Mailbox, claim: claims.Claim, *, patience: timedelta = PA
     with transaction.atomic():
         now = db_now()
         until = now + timedelta(seconds=settings.LEASE_SECONDS)
-        at = claims.take_login_slot(claim, now, pace_id=pace.pk, ahead=patience, until=until)
+        usual = bearable(mailbox.catalog_entry)
+        at = claims.take_login_slot(claim, now, pace_id=pace.pk, usual=usual, ahead=patience, until=until)
     if at is None:
         raise NotYet(now + patience * random.uniform(0.5, 1.5))
     release_connection()
@@ -60,7 +62,7 @@ def sessions_of(entry: Provider, known: int | None) -> int | None:
     """Sessions that a provider's host bears, `known` from its pace; None: a server of one's own, nobody counts."""
     if not _is_paced(entry):
         return None
-    return _first_pace(entry)["max_sessions"] if known is None else known
+    return bearable(entry).sessions if known is None else known
 
 
 def _is_paced(entry: Provider) -> bool:
@@ -73,11 +75,19 @@ def _pace_of(mailbox: Mailbox) -> ProviderPace | None:
         return None
     place = {"provider": entry.id, "host": mailbox.host}
     known = ProviderPace.objects.filter(**place).first()
-    return known or ProviderPace.objects.get_or_create(**place, defaults=_first_pace(entry))[0]
+    return known or ProviderPace.objects.get_or_create(**place)[0]
 
 
-def _first_pace(entry: Provider) -> dict[str, int]:
+def bearable(entry: Provider) -> claims.Bearable:
+    """As the catalogue says, else as providers of its kind bear."""
     sessions, logins = USUAL[entry.kind]
-    a_minute = entry.limits.logins_per_minute or logins
-    spacing = 60_000 / a_minute * min(1.0, settings.PACE)
-    return {"max_sessions": entry.limits.sessions or sessions, "login_spacing_ms": int(spacing)}
+    spacing = 60_000 / (entry.limits.logins_per_minute or logins) * min(1.0, settings.PACE)
+    return claims.Bearable(entry.limits.sessions or sessions, int(spacing))
+
+
+def seconds_between_looks(provider_id: str) -> float:
+    """How far apart two looks into one mailbox must be for its provider's sake; 0: nothing is known."""
+    try:
+        return float(providers.get(provider_id).limits.min_poll_seconds or 0)
+    except CatalogError:
+        return 0.0

@@ -20,7 +20,7 @@ from seedtest.models.clock import db_now
 from seedtest.models.looks import Deadline
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
-from seedtest.services import backing_off, cadence, ledger, marking, matching, raw_mail, waking, warm
+from seedtest.services import backing_off, cadence, ledger, marking, matching, pacing, raw_mail, waking, warm
 from seedtest.services.matching import Found
 
 WAITING = Placement.WAITING.value
@@ -306,4 +306,5 @@ def _wait(result: SeedResult) -> cadence.Wait:
         full_check_started_at=result.full_check_started_at,
         completed_at=test.completed_at,
         watch_until=test.watch_until,
+        least_seconds=pacing.seconds_between_looks(result.provider),
     )

@@ -19,7 +19,7 @@ from seedtest import crashing
 from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import FolderCursor, Mailbox
-from seedtest.services import cadence, recording, warm
+from seedtest.services import cadence, pacing, recording, warm
 from seedtest.services.recording import Look
 
 WAITING = Placement.WAITING.value
@@ -80,4 +80,5 @@ def _wait(one: looks.Waiting) -> cadence.Wait:
         full_check_started_at=one.full_check_started_at,
         completed_at=one.completed_at,
         watch_until=one.watch_until,
+        least_seconds=pacing.seconds_between_looks(one.provider),
     )

@@ -95,3 +95,12 @@ def test_a_server_may_send_us_away_for_hours_but_not_for_more_than_a_day():
 def test_after_three_refused_logins_the_next_ones_come_ever_more_seldom():
     hours = [cadence.after_refusals(count) / timedelta(hours=1) for count in range(1, 10)]
     assert hours == [1 / 3, 1 / 3, 1 / 3, 1, 4, 12, 24, 24, 24]
+
+
+def test_a_provider_that_bears_a_look_a_quarter_minute_gets_no_more():
+    waits = [sent(1, 90_000, least_seconds=15.0), Wait(waiting=True)]
+    assert seconds(*waits) == 15
+    assert seconds(sent(1200, 90_000, least_seconds=15.0)) == 30
+    assert seconds(sent(3600, deadline_in=-1, least_seconds=15.0)) == 15, "a full check as well"
+    assert (next_poll(NOW, waits, jitter=-1.0) - NOW).total_seconds() == 15
+    assert seconds(*waits, pace=0.1) == 1.5

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.urls import reverse
 
+from placement import providers
 from seedtest.models import Mailbox, ProviderPace, claims
 from seedtest.models.clock import db_now
 from seedtest.services import checking, pacing, polling
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 LEASE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
+ONE = claims.Bearable(sessions=1, spacing_ms=0)
 
 
 @pytest.fixture
@@ -36,9 +39,9 @@ def claim(seed):
     return claimed
 
 
-def take(claimed, pace, now, ahead=2 * SECOND):
+def take(claimed, pace, now, ahead=2 * SECOND, usual=ONE):
     with transaction.atomic():
-        return claims.take_login_slot(claimed, now, pace_id=pace.pk, ahead=ahead, until=now + LEASE)
+        return claims.take_login_slot(claimed, now, pace_id=pace.pk, usual=usual, ahead=ahead, until=now + LEASE)
 
 
 def test_logins_are_spaced_and_who_comes_too_late_is_told_so(seeds):
@@ -124,7 +127,7 @@ def test_a_poll_gives_its_turn_back(seeds):
         Mailbox.objects.update(port=server.port)
         assert polling.poll_one(seeds[0].mailbox_id, owner="me")
     assert Mailbox.objects.get(pk=seeds[0].mailbox_id).slot_until is None
-    assert ProviderPace.objects.get().max_sessions == 20
+    assert ProviderPace.objects.get().max_sessions is None, "it follows the catalogue"
 
 
 def test_a_check_takes_a_turn_like_everybody(seeds, monkeypatch, now):
@@ -140,3 +143,39 @@ def test_a_server_of_ones_own_is_not_paced(cast, make_seed):
     seed = make_seed(cast.workspace, "generic")
     pacing.take_turn(seed.mailbox, claim(seed))
     assert not ProviderPace.objects.exists()
+
+
+def test_an_empty_row_follows_the_catalogue_and_a_figure_in_it_goes_before(seeds):
+    pace = ProviderPace.objects.create(provider="gmail", host="127.0.0.1", next_login_at=db_now())
+    now, usual = pace.next_login_at, claims.Bearable(sessions=3, spacing_ms=1000)
+    claimed = [claim(seed) for seed in seeds]
+    assert [take(one, pace, now, usual=usual) for one in claimed[:2]] == [now, now + SECOND]
+    ProviderPace.objects.update(login_spacing_ms=0, max_sessions=2)
+    assert take(claimed[2], pace, now + SECOND, usual=usual) is None, "two sessions are open"
+    ProviderPace.objects.update(max_sessions=None)
+    assert take(claimed[2], pace, now + SECOND, usual=usual)
+    assert take(claimed[3], pace, now + SECOND, usual=usual) is None, "the catalogue says three"
+
+
+@pytest.mark.parametrize(
+    ("provider", "sessions", "a_minute"), [("gmail", 20, 240), ("gmx", 10, 60), ("t_online", 10, 120)]
+)
+def test_what_a_provider_bears_is_in_its_entry_or_by_its_kind(provider, sessions, a_minute):
+    assert pacing.bearable(providers.get(provider)) == claims.Bearable(sessions, 60_000 // a_minute)
+
+
+def test_an_operator_changes_the_pace_and_nobody_else_sees_it(client, cast):
+    pace = set_pace()
+    page = reverse("admin:seedtest_providerpace_change", args=[pace.pk])
+    client.force_login(cast.owner)
+    assert client.get(page).status_code == 404
+    assert client.get(reverse("admin:seedtest_providerpace_changelist")).status_code == 403
+    cast.owner.is_superuser = True
+    cast.owner.save()
+    listed = client.get(reverse("admin:seedtest_providerpace_changelist")).content.decode()
+    assert "Gmail" in listed and "127.0.0.1" in listed
+    assert client.post(page, {"max_sessions": "0", "login_spacing_ms": ""}).status_code == 200, "none is no number"
+    assert client.post(page, {"max_sessions": "", "login_spacing_ms": "700"}).status_code == 302
+    pace.refresh_from_db()
+    assert (pace.max_sessions, pace.login_spacing_ms) == (None, 700)
+    assert "20 (catalogue)" in client.get(reverse("admin:seedtest_providerpace_changelist")).content.decode()

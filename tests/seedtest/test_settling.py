@@ -71,6 +71,20 @@ def test_settled_mailboxes_are_free_and_sleep_as_the_cadence_says(seeds):
         assert mailbox.next_poll_at > before + timedelta(hours=3)
 
 
+def test_a_provider_that_bears_few_looks_gets_few_whichever_way_a_look_ends(cast, make_seed, make_test):
+    gmx, own = make_seed(cast.workspace, "gmx"), make_seed(cast.workspace, "generic")
+    make_test(cast.workspace, [gmx, own], sent_at=db_now())
+    sleeps = {}
+    for seed in (gmx, own):
+        recording.record(look_at(seed), scanned())
+        recorded = models.Mailbox.objects.get(pk=seed.mailbox_id)
+        settling.settle([look_at(seed).claim])
+        settled = models.Mailbox.objects.get(pk=seed.mailbox_id)
+        sleeps[seed] = [one.next_poll_at - one.last_good_poll_at for one in (recorded, settled)]
+    assert sleeps[gmx] == [timedelta(seconds=15)] * 2
+    assert max(sleeps[own]) < timedelta(seconds=6)
+
+
 def test_a_lost_claim_settles_nothing_and_takes_no_neighbour_with_it(seeds):
     looked = [look_at(seed).claim for seed in seeds]
     lost = seeds[1].mailbox

@@ -201,7 +201,8 @@ def test_a_watch_counts_as_two_sessions_of_its_provider(cast, make_seed):
     watches.take([seeds[0].mailbox_id], now, owner="watch", until=now + MINUTE)
 
     def take(claim, at):
-        return claims.take_login_slot(claim, at, pace_id=pace.pk, ahead=MINUTE, until=at + MINUTE)
+        usual = claims.Bearable(sessions=1, spacing_ms=0)
+        return claims.take_login_slot(claim, at, pace_id=pace.pk, usual=usual, ahead=MINUTE, until=at + MINUTE)
 
     assert [bool(take(one, now)) for one in claimed] == [True, False]
     assert take(claimed[1], now + 2 * MINUTE)  # whoever watched has died
