@@ -5,6 +5,7 @@ from __future__ import annotations
 from placement.mailbox.connection import Deadline, Dial, Login, Tls, shared_ssl_context
 from placement.mailbox.contract import Answer, Fetched, FetchedBody, Mailbox, UidRange
 from placement.mailbox.sasl import Auth
+from placement.mailbox.secrecy import Secrets
 from placement.mailbox.session import ImapMailbox
 from placement.mailbox.watching import FolderWatch
 
@@ -19,6 +20,7 @@ __all__ = [
     "ImapMailbox",
     "Login",
     "Mailbox",
+    "Secrets",
     "Tls",
     "UidRange",
     "shared_ssl_context",

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from placement.errors import Disconnected, ProtocolError
 from placement.mailbox.faults import bye, printable, refusal, said
+from placement.mailbox.secrecy import NO_SECRETS, Secrets
 from placement.mailbox.wire import MAX_LITERAL, literal_in
 from placement.vocabulary import Cursor
 
@@ -92,8 +93,9 @@ class FolderWatch:
     came between then and the opening is heard of too. Errors are raised by `hear`, and end the watch.
     """
 
-    def __init__(self, examine: bytes, known: Cursor | None) -> None:
+    def __init__(self, examine: bytes, known: Cursor | None, secrets: Secrets = NO_SECRETS) -> None:
         self._examine = examine
+        self._secrets = secrets
         self._known = known
         self._responses = Responses()
         self._tag = 0
@@ -148,8 +150,8 @@ class FolderWatch:
         tag, _, rest = line.partition(b" ")
         status = _TAGGED.match(rest) if tag == self._present_tag else None
         if status is None:
-            raise ProtocolError(f"The server said “{printable(_text(line))}”, which is not IMAP here. {_GAVE_UP}")
-        return self._tagged(status[1].upper(), _text(status[2]))
+            raise ProtocolError(f"The server said “{printable(self._text(line))}”, which is not IMAP here. {_GAVE_UP}")
+        return self._tagged(status[1].upper(), self._text(status[2]))
 
     def _agreed(self, line: bytes) -> Heard:
         if self.step is not Step.ASKING:
@@ -180,7 +182,7 @@ class FolderWatch:
         if found := _CODE.match(line):
             self._opened[found[1].upper()] = int(found[2])
         elif found := _BYE.match(line):
-            raise bye(_text(found[1]))
+            raise bye(self._text(found[1]))
         return False
 
     def _counted(self, number: int, what: bytes) -> bool:
@@ -194,6 +196,9 @@ class FolderWatch:
             before, self._recent = self._recent, number
         return before is not None and number > before
 
+    def _text(self, raw: bytes) -> str:
+        return self._secrets.out_of(raw.decode("utf-8", "replace").strip())
+
     # --- commands ---------------------------------------------------------------------------------------
 
     @property
@@ -206,7 +211,3 @@ class FolderWatch:
 
 
 _GAVE_UP = "The watch was closed. Nothing is lost: the mailbox is read all the same, a little later."
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "replace").strip()

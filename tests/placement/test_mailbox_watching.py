@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from placement.errors import Disconnected, FolderUnavailable, MailboxError, ProtocolError, Throttled
+from placement.mailbox.secrecy import Secrets
 from placement.mailbox.watching import MAX_LINE, ROUND_BYTES, FolderWatch, Heard, Step
 from placement.vocabulary import Cursor
 
@@ -249,3 +250,13 @@ def test_spoilt_bytes_end_a_watch_the_same_way_however_they_are_cut(seed: int):
         cuts = sorted(chance.choices(range(len(data)), k=5))
         pieces = [bytes(data[a:b]) for a, b in itertools.pairwise([0, *cuts, len(data)])]
         assert outcome(pieces) == outcome([bytes(data)])
+
+
+@pytest.mark.parametrize("line", [b"* BYE user seed, %b, go\r\n", b"W1 NO cannot take %b\r\n", b"nonsense %b\r\n"])
+@pytest.mark.parametrize("before", [0, 185])
+def test_a_server_that_quotes_the_login_does_not_put_it_into_the_error(line, before):
+    talk = FolderWatch(b'EXAMINE "INBOX"', KNOWN, Secrets("Geheim-Wort-1234"))
+    talk.begin()
+    with pytest.raises(MailboxError) as caught:
+        talk.hear(line % (b"x" * before + b" Geheim-Wort-1234"))
+    assert "Geheim" not in str(caught.value)

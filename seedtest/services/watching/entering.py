@@ -125,7 +125,9 @@ def _open(order: Order, folder: FolderCursor) -> Opened:
     sock, early = session.hand_over()
     known = Cursor(folder.uidvalidity, folder.uidnext) if folder.uidvalidity and folder.uidnext else None
     renew = order.mailbox.catalog_entry.limits.idle_renew_seconds or RENEW_SECONDS
-    return Opened(sock, engine.FolderWatch(examine, known), early, min(renew, RENEW_SECONDS))
+    return Opened(
+        sock, engine.FolderWatch(examine, known, engine.Secrets(order.login.secret)), early, min(renew, RENEW_SECONDS)
+    )
 
 
 def _raw_name(session: engine.ImapMailbox, folder: FolderCursor) -> bytes:
