@@ -7,7 +7,7 @@ nothing has to be cleaned up after a worker that died. A claim ends it too, whoe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -26,16 +26,20 @@ SHARE = 2
 LINGER = timedelta(seconds=10)
 
 _STATES = ", ".join(f"'{state.value}'" for state in POLLED_STATES)
+#: Sessions a provider bears, by its id and what its pace says (None: the catalogue's); None: nobody counts them.
+Bears = Callable[[str, int | None], int | None]
 Place = tuple[str, str]  # provider and host, which share a limit
 
 
-def keep(claims: Sequence[Claim], now: datetime, *, owner: str) -> dict[int, datetime]:
+def keep(
+    claims: Sequence[Claim], now: datetime, *, owner: str, bears: Bears = lambda _, known: known
+) -> dict[int, datetime]:
     """In the transaction that frees these mailboxes, their rows locked: until when their sessions stay open.
 
     Those that sleep longer, or for which their provider has no room, are not in the answer.
     """
     wanted = _soon_due(claims, now)
-    room = _room([mailbox_id for mailbox_id, _, _ in wanted], now)
+    room = _room([mailbox_id for mailbox_id, _, _ in wanted], now, bears)
     until: dict[int, datetime] = {}
     for mailbox_id, place, due in wanted:
         if room.get(place, 1) > 0:
@@ -56,10 +60,10 @@ def _soon_due(claims: Sequence[Claim], now: datetime) -> list[tuple[int, Place, 
     return [(row[0], (row[2], row[3]), max(_moment(row[4]), now)) for row in rows if Claim(row[0], row[1]) in mine]
 
 
-def _room(ids: Sequence[int], now: datetime) -> dict[Place, int]:
+def _room(ids: Sequence[int], now: datetime, bears: Bears) -> dict[Place, int]:
     """How many more sessions all workers together may keep beside these, at the providers that are paced."""
     rows = _execute(
-        f"""SELECT p.provider, p.host, p.max_sessions / {SHARE} - (
+        f"""SELECT p.provider, p.host, p.max_sessions, (
                 SELECT count(*) FROM seedtest_mailbox k WHERE k.provider = p.provider AND k.host = p.host
                 AND k.session_until > %(now)s AND k.id NOT IN ({_id_list(ids) if ids else "0"}))
             FROM seedtest_providerpace p
@@ -67,7 +71,8 @@ def _room(ids: Sequence[int], now: datetime) -> dict[Place, int]:
                           WHERE m.id IN ({_id_list(ids)}) AND m.provider = p.provider AND m.host = p.host)""",
         {"now": now},
     )
-    return {(provider, host): left for provider, host, left in rows}
+    bearable = [((provider, host), bears(provider, known), kept) for provider, host, known, kept in rows]
+    return {place: most // SHARE - kept for place, most, kept in bearable if most is not None}
 
 
 def _write(until: dict[int, datetime], owner: str) -> None:

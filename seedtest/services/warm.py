@@ -22,10 +22,12 @@ from django.db import Error as DatabaseError
 from django.db import transaction
 
 from placement import mailbox as engine
+from placement import providers
+from placement.errors import CatalogError
 from seedtest.models import claims, warmth
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import Mailbox
-from seedtest.services import turns
+from seedtest.services import pacing, turns
 from seedtest.services.idle_database import release_connection
 
 logger = logging.getLogger(__name__)
@@ -245,8 +247,15 @@ def keep(looked: Sequence[claims.Claim], now: datetime) -> None:
     held = [claim for claim in looked if worker and worker.store.holds(claim.mailbox_id)]
     if worker is None or not held:
         return
-    until = warmth.keep(held, now, owner=worker.queue)
+    until = warmth.keep(held, now, owner=worker.queue, bears=_bears)
     transaction.on_commit(partial(worker.store.promise, until, now))
+
+
+def _bears(provider_id: str, known: int | None) -> int | None:
+    try:
+        return pacing.sessions_of(providers.get(provider_id), known)
+    except CatalogError:
+        return known
 
 
 def close_rest(looked: Sequence[claims.Claim]) -> None:

@@ -342,6 +342,24 @@ def test_all_workers_together_keep_half_of_what_a_provider_bears(seeds, cast, ma
     assert len(warmth.keep([looked_at(one) for one in again], db_now(), owner=QUEUE)) == 1, "it makes its own room"
 
 
+def test_a_paced_mailbox_keeps_its_session(worker, cast, make_seed, make_test, server):
+    gmail = make_seed(cast.workspace, "gmail", tls="none", port=server.port)
+    make_test(cast.workspace, [gmail])
+    assert poll(gmail) == 1
+    assert row(gmail).session_owner == QUEUE
+
+
+def test_a_pace_that_says_nothing_means_the_catalogue(worker, seeds, cast, make_seed):
+    gmail = make_seed(cast.workspace, "gmail")
+    models.ProviderPace.objects.create(provider="gmail", host="127.0.0.1")
+    claim = looked_at(gmail)
+    for most, kept in ((1, 0), (2, 1)):
+        bears = {("gmail", None): most}
+        until = warmth.keep([claim], db_now(), owner=QUEUE, bears=lambda *asked, bears=bears: bears[asked])
+        assert len(until) == kept
+    assert warm._bears("gmail", None) >= 2 and warm._bears("generic", None) is None
+
+
 def test_a_worker_that_ends_keeps_nobody_waiting_and_gives_its_slots_back(seeds):
     warmth.beat(QUEUE, db_now(), sessions=1)
     warmth.keep([looked_at(seeds[0])], db_now(), owner=QUEUE)
