@@ -73,8 +73,7 @@ def test_polls_whose_commit_is_cut_off_count_nothing_twice(
     service.processes["beat"].freeze()
     way.reset_all()
     scene.deliver(opened, scene.spread())
-    due = "next_poll_at = now(), backoff_until = NULL, lease_until = NULL"
-    service.sql(f"UPDATE seedtest_mailbox SET {due} WHERE {scene.own}")
+    service.change_mailboxes("next_poll_at = now(), backoff_until = NULL, lease_until = NULL", scene.own)
     way.rules.cut = Cut(COMMIT, heard, left=8)
     cuts = way.cuts
     service.python("-c", HINT, *(str(seed["mailbox"]) for seed in scene.tenant.seeds))

@@ -153,7 +153,7 @@ for _ in range(3):
 
 def asleep(service: Service) -> bool:
     """Nothing is due for an hour, and no poll that is under way will say otherwise."""
-    service.sql("UPDATE seedtest_mailbox SET next_poll_at = now() + interval '1 hour' WHERE lease_until IS NULL")
+    service.change_mailboxes("next_poll_at = now() + interval '1 hour'", "lease_until IS NULL")
     return not service.sql("SELECT 1 FROM seedtest_mailbox WHERE next_poll_at < now() + interval '50 minutes'")
 
 

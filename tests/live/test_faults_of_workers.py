@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(300)
 
 FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 CROWD = 100
-DUE = "SET next_poll_at = now(), backoff_until = NULL, dispatched_until = NULL"
+DUE = "next_poll_at = now(), backoff_until = NULL, dispatched_until = NULL"
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_a_worker_frozen_longer_than_its_lease_cannot_commit_when_it_wakes(scene
 def test_a_worker_told_to_stop_under_load_loses_nothing(scene: Scene, number: int, leaves: int | None) -> None:
     opened = scene.open()
     scene.deliver(opened, scene.spread())
-    scene.service.sql(f"UPDATE seedtest_mailbox {DUE} WHERE {scene.own}")
+    scene.service.change_mailboxes(DUE, scene.own)
     until(lambda: scene.leased() > 0, "no poll is under way")
     worker = scene.service.processes["poll"]
     os.kill(worker.pid, number)
@@ -194,9 +194,7 @@ def test_128_poll_threads_live_with_40_database_connections(many: Scene) -> None
 
 def in_flight(many: Scene) -> bool:
     """Every mailbox is claimed; one that has just been polled is made due again."""
-    many.service.sql(
-        f"UPDATE seedtest_mailbox {DUE} WHERE {many.own} AND (next_poll_at > now() OR backoff_until > now())"
-    )
+    many.service.change_mailboxes(DUE, f"{many.own} AND (next_poll_at > now() OR backoff_until > now())")
     return many.leased() >= CROWD
 
 
@@ -208,7 +206,7 @@ def test_a_worker_killed_five_times_with_100_polls_in_flight_quarantines_none(ma
         until(lambda: in_flight(many), "not all of them are in flight")
         worker.kill()
         many.dovecot.thaw()
-        service.sql(f"UPDATE seedtest_mailbox SET lease_until = now() WHERE {many.own}")  # the lease runs out
+        service.change_mailboxes("lease_until = now()", many.own)  # the lease runs out
         worker.start()
         until(lambda: not lost_claims(many), "they were not polled again")
     housekeep(service)
@@ -220,7 +218,6 @@ def lost_claims(many: Scene) -> int:
 
 
 def test_a_mailbox_of_lost_claims_is_polled_alone_and_comes_back(many: Scene) -> None:
-    service = many.service
-    service.sql("UPDATE seedtest_mailbox SET attempts = 2, lease_until = NULL, next_poll_at = now() "
-                "WHERE login LIKE 'su-crowd1%'")  # fmt: skip
+    change = "attempts = 2, lease_until = NULL, next_poll_at = now()"
+    many.service.change_mailboxes(change, "login LIKE 'su-crowd1%'")
     until(lambda: not lost_claims(many), "suspects are not polled")
