@@ -18,8 +18,12 @@ BEFORE_FIRST_ARRIVAL = 60.0
 FULL_CHECK_RETRY = 30.0
 WATCHING_OPEN_TEST = 300.0
 IDLE = 4 * 3600.0
-#: Re-checks of an ended test, counted from its completion; the last one is at `watch_until`.
+#: Re-checks of an ended test, counted from its completion; the last one is shortly before `watch_until`.
 RECHECK_AFTER = (3600.0,)
+#: So long before the end of the watch, that the look still begins within it; at most a twentieth of the watch.
+LAST_LOOK = 300.0
+#: A look that must not be early is late by at most so much: enough to spread the seeds of a test.
+LATE = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,23 @@ def next_poll(now: datetime, waits: Iterable[Wait], *, pace: float = 1.0, jitter
     """
     waits = list(waits)
     moments = [moment for wait in waits if (moment := _wish(now, wait, pace)) is not None]
-    idle = now + timedelta(seconds=IDLE)
-    earliest = min([*moments, idle])
-    spread = earliest + (earliest - now) * 0.1 * jitter
+    earliest = min([*moments, now + timedelta(seconds=IDLE)])
+    spread = _spread(now, earliest, {end for wait in waits if (end := _end(now, wait, pace))}, pace, jitter)
     return max(spread, now + timedelta(seconds=max((wait.least_seconds for wait in waits), default=0.0) * pace))
+
+
+def _spread(now: datetime, earliest: datetime, ends: set[datetime], pace: float, jitter: float) -> datetime:
+    """Up to a tenth sooner or later; at an end never sooner, and never much later than one."""
+    late = min((earliest - now) / 40, timedelta(seconds=LATE * pace)) * abs(jitter)
+    if earliest in ends:
+        return earliest + late
+    return min([earliest + (earliest - now) * 0.1 * jitter, *(end + late for end in ends)])
+
+
+def _end(now: datetime, wait: Wait, pace: float) -> datetime | None:
+    """The moment still to come that a look of this result must not miss: its deadline, or the end of its watch."""
+    end = wait.deadline_at if wait.waiting else _last_look(wait, pace)
+    return end if end is not None and end > now else None
 
 
 def _wish(now: datetime, wait: Wait, pace: float) -> datetime | None:
@@ -72,10 +89,18 @@ def _interval(age: float, pace: float) -> float:
 def _watch(now: datetime, wait: Wait, pace: float) -> datetime | None:
     if wait.completed_at is None:
         return now + timedelta(seconds=WATCHING_OPEN_TEST * pace)
-    if wait.watch_until is None or now >= wait.watch_until:
+    last = _last_look(wait, pace)
+    if last is None or now >= last:
         return None
     rechecks = (wait.completed_at + timedelta(seconds=after * pace) for after in RECHECK_AFTER)
-    return min((moment for moment in rechecks if moment > now), default=wait.watch_until)
+    return min([last, *(moment for moment in rechecks if moment > now)])
+
+
+def _last_look(wait: Wait, pace: float) -> datetime | None:
+    """Of an ended test: whatever begins after `watch_until` does not ask for its messages any more."""
+    if wait.completed_at is None or wait.watch_until is None:
+        return None
+    return wait.watch_until - min(timedelta(seconds=LAST_LOOK * pace), (wait.watch_until - wait.completed_at) / 20)
 
 
 def back_off(fail_count: int, *, pace: float = 1.0) -> timedelta:

@@ -60,7 +60,28 @@ def test_an_ended_test_is_looked_at_after_an_hour_and_at_the_end_of_its_watch():
     later = Wait(
         waiting=False, completed_at=NOW - timedelta(hours=1, seconds=1), watch_until=NOW + timedelta(minutes=50)
     )
-    assert seconds(later) == 3000
+    assert seconds(later) == 3000 - cadence.LAST_LOOK
+
+
+@given(st.floats(1, 86_400), st.lists(st.floats(-1, 1), min_size=40, max_size=40))
+def test_the_last_look_of_a_watch_begins_within_it_and_near_its_end(watch, jitters):
+    """Whoever looks when told, a few seconds late, for as long as the watch lasts."""
+    ended = Wait(waiting=False, completed_at=NOW, watch_until=NOW + timedelta(seconds=watch))
+    looks, now = [NOW], NOW
+    for jitter in jitters:
+        now = next_poll(now, [ended], jitter=jitter) + timedelta(seconds=min(5.0, watch / 100))
+        looks.append(now)
+    last = max(look for look in looks if look < ended.watch_until)
+    assert ended.watch_until - last <= timedelta(seconds=min(cadence.LAST_LOOK, watch / 20))
+
+
+@given(st.floats(1, 14_000), st.floats(-1, 1))
+def test_a_full_check_is_never_early_and_at_most_seconds_late(deadline_in, jitter):
+    waits = [sent(100_000, deadline_in), Wait(waiting=True)]
+    late = (next_poll(NOW, waits, jitter=jitter) - NOW).total_seconds() - deadline_in
+    if deadline_in <= cadence.BEFORE_FIRST_ARRIVAL:
+        assert 0 <= round(late, 3) <= cadence.LATE
+    assert late <= cadence.LATE
 
 
 def test_an_ended_watch_wants_nothing():
