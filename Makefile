@@ -57,8 +57,10 @@ SEED ?= 1
 chaos: .venv/.installed-dev
 	@$(BIN)/python -m tests.live.chaos --seed $(SEED) --seconds $(SECONDS)
 
-# Tests that start no server of their own run on every core (up to four).
+# Tests run on every core (up to four). Those with real servers mostly wait for them: two at a time on any machine,
+# each with servers of its own.
 AT_ONCE ?= -n auto --maxprocesses 4
+LIVE_AT_ONCE ?= -n 2 --dist loadfile
 
 # Every part runs, also after one that failed; the exit status says whether all of them passed.
 test: .venv/.installed-dev
@@ -69,7 +71,7 @@ test: .venv/.installed-dev
 	part 'The engine: tests/placement' $(BIN)/pytest $(AT_ONCE) tests/placement; \
 	part 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz; \
 	part 'The service: tests/seedtest' $(BIN)/pytest $(AT_ONCE) tests/seedtest; \
-	part 'Real servers: tests/live' $(BIN)/pytest tests/live --durations=25; \
+	part 'Real servers: tests/live' $(BIN)/pytest $(LIVE_AT_ONCE) tests/live --durations=25; \
 	part 'Chaos: three storms of a minute' $(MAKE) --no-print-directory chaos SEED='1 2 3'; \
 	exit $$status
 

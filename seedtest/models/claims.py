@@ -200,8 +200,10 @@ def quarantine_lost(now: datetime) -> list[int]:
     rows = _execute(
         f"""UPDATE seedtest_mailbox SET state = 'quarantined', state_reason = 'quarantined', lease_until = NULL,
                 quarantined_at = %(now)s
-            WHERE state IN ({_STATES}) AND attempts >= {QUARANTINE_AFTER}
-            AND (lease_until IS NULL OR lease_until <= %(now)s) RETURNING id""",
+            WHERE id IN (
+                SELECT id FROM seedtest_mailbox WHERE state IN ({_STATES}) AND attempts >= {QUARANTINE_AFTER}
+                AND (lease_until IS NULL OR lease_until <= %(now)s) {_skip_locked()})
+            RETURNING id""",
         {"now": now},
     )
     return [row[0] for row in rows]
@@ -212,8 +214,11 @@ def try_quarantined(now: datetime, *, after: timedelta) -> list[int]:
     rows = _execute(
         f"""UPDATE seedtest_mailbox SET state = 'degraded', attempts = {QUARANTINE_AFTER - 1}, next_poll_at = %(now)s,
                 dispatched_until = NULL
-            WHERE state = 'quarantined' AND (quarantined_at IS NULL OR quarantined_at <= %(cut)s)
-            AND (lease_until IS NULL OR lease_until <= %(now)s) RETURNING id""",
+            WHERE id IN (
+                SELECT id FROM seedtest_mailbox
+                WHERE state = 'quarantined' AND (quarantined_at IS NULL OR quarantined_at <= %(cut)s)
+                AND (lease_until IS NULL OR lease_until <= %(now)s) {_skip_locked()})
+            RETURNING id""",
         {"now": now, "cut": now - after},
     )
     return [row[0] for row in rows]

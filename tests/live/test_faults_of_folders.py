@@ -163,7 +163,7 @@ def test_a_seed_whose_server_is_down_past_the_deadline_is_unknown_and_the_others
 
 
 def test_a_provider_that_is_down_past_the_deadline_is_unknown_and_told_once(add, dovecot, settings):
-    """One end of the test, and when it lasts for days one word for each of its seeds."""
+    """One end of the test, and when it lasts for days a warning and then a quarantine for each of its seeds."""
     well = add("su-well")
     with Dovecot() as theirs:
         lost = [add(user, at=theirs) for user in ("su-lost1", "su-lost2")]
@@ -188,8 +188,8 @@ def test_a_provider_that_is_down_past_the_deadline_is_unknown_and_told_once(add,
         look(well)
         seed_watch.watch(db_now())
     told = models.Event.objects.exclude(type="test.receiving").values_list("type", "data__seed")
-    quarantined = [("seed.quarantined", seed.public_id) for seed in lost]
-    assert sorted(told, key=str) == sorted([*quarantined, ("test.completed", None)], key=str)
+    steps = [(kind, seed.public_id) for kind in ("seed.warning", "seed.quarantined") for seed in lost]
+    assert sorted(told, key=str) == sorted([*steps, ("test.completed", None)], key=str)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from seedtest.models import Arrival, FolderCursor, Mailbox
 from seedtest.models.clock import db_now
@@ -88,6 +89,7 @@ def test_a_lost_connection_in_a_purge_backs_off_as_well(seed):
 def test_a_purge_whose_lease_was_taken_over_writes_nothing(seed):
     def taken_over(talk):
         Mailbox.objects.update(lease_epoch=99)
+        connection.close()  # of the server's thread
         talk.send(REFUSED.replace(b"%(tag)s", talk.tag.encode()))
 
     with ScriptedImapServer(Box(), answers={"LOGIN": taken_over}) as server:
