@@ -37,6 +37,8 @@ class Logins:
         self._owner = owner
         self._running: set[int] = set()
         self._outcomes: queue.SimpleQueue[tuple[int, Outcome]] = queue.SimpleQueue()
+        self._over = False
+        self._lock = threading.Lock()
         self._failures: dict[int, int] = {}
         self._not_before: dict[int, float] = {}
 
@@ -60,7 +62,22 @@ class Logins:
             outcome = error
         finally:
             release_connection()
-            self._outcomes.put((mailbox_id, outcome))
+            with self._lock:
+                self._outcomes.put((mailbox_id, outcome))
+                if self._over:
+                    self._hang_up()
+
+    def end(self) -> None:
+        """Nobody asks for outcomes any more: connections that are open, or come to be, are closed."""
+        with self._lock:
+            self._over = True
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        while not self._outcomes.empty():
+            _, outcome = self._outcomes.get()
+            for one in outcome if isinstance(outcome, list) else ():
+                one.sock.close()
 
     def ended(self, clock: float) -> Iterator[tuple[int, list[Opened]]]:
         """Logins that succeeded. Those that did not are tried again when their time has come."""

@@ -214,6 +214,7 @@ class Watcher:
         self._woken = 0
 
     def _end(self) -> None:
+        self._logins.end()
         for mailbox_id in list(self._watched):
             self._close(mailbox_id, goodbye=True)
         self._asking_the_database(lambda: watches.release(sorted(self._wanted), owner=self._owner))
