@@ -51,6 +51,7 @@ __all__ = [
     "for_address",
     "for_mx",
     "get",
+    "get_or_generic",
     "ids",
     "load",
 ]
@@ -59,6 +60,11 @@ __all__ = [
 def get(provider_id: str) -> Provider:
     """The entry of this id, GENERIC for "generic"; CatalogError for any other."""
     return shipped().get(provider_id)
+
+
+def get_or_generic(provider_id: str) -> Provider:
+    """For names and times, where an entry that is gone must not hide the rest: GENERIC under that id."""
+    return shipped().get_or_generic(provider_id)
 
 
 def all_providers() -> tuple[Provider, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -54,6 +54,12 @@ class Catalog:
                 f"There is no mailbox provider {provider_id!r} in the catalogue. "
                 f"Use one of its ids, or {GENERIC.id!r} for a server of your own."
             ) from None
+
+    def get_or_generic(self, provider_id: str) -> Provider:
+        try:
+            return self.get(provider_id)
+        except CatalogError:
+            return replace(GENERIC, id=provider_id, name=provider_id)
 
     def all_providers(self) -> tuple[Provider, ...]:
         return tuple(self.by_id.values())

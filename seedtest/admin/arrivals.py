@@ -105,5 +105,5 @@ def _shown(group: tray.Group) -> dict[str, Any]:
     return {
         "group": group,
         "placements": [(words.PLACEMENTS[name], count) for name, count in group.placements.items()],
-        "providers": ", ".join(providers.get(one).name for one in group.providers),
+        "providers": ", ".join(providers.get_or_generic(one).name for one in group.providers),
     }

@@ -80,7 +80,7 @@ class ProviderFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         found = model_admin.get_queryset(request).order_by().values_list(self.path, flat=True).distinct()
-        return sorted(((one, providers.get(one).name) for one in found), key=lambda pair: pair[1].lower())
+        return sorted(((one, providers.get_or_generic(one).name) for one in found), key=lambda pair: pair[1].lower())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(**{self.path: self.value()}) if self.value() else queryset

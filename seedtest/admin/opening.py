@@ -129,7 +129,7 @@ class NewTestForm(forms.Form):
         usable = SeedAccount.objects.usable().filter(workspace=self.workspace)
         counted = usable.values_list("mailbox__provider").annotate(count=Count("pk")).order_by("mailbox__provider")
         for provider, count in counted:
-            yield provider, f"{providers.get(provider).name} ({count})"
+            yield provider, f"{providers.get_or_generic(provider).name} ({count})"
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

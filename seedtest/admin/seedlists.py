@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.decorators import display
 
+from placement import providers
 from seedtest.admin import tenancy
 from seedtest.admin.base import WorkspaceAdmin, WorkspaceForm
 from seedtest.admin.widgets import Checkboxes, GroupedIterator
@@ -28,7 +29,7 @@ class Accounts(forms.ModelMultipleChoiceField):
     iterator = GroupedIterator
 
     def group(self, row: SeedAccount) -> str:
-        return row.mailbox.catalog_entry.name
+        return providers.get_or_generic(row.mailbox.provider).name
 
     def label_from_instance(self, row: SeedAccount) -> str:
         return row.mailbox.address if row.enabled else f"{row.mailbox.address} (switched off)"

@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from unfold.decorators import action, display
 
+from placement import providers
 from seedtest.admin import tenancy
 from seedtest.admin.base import WorkspaceAdmin
 from seedtest.admin.mailboxes import ProviderFilter, provider_choices
@@ -141,7 +142,7 @@ class SeedAccountAdmin(HealthPages, WorkspaceAdmin):
 
     @display(description="Provider", ordering="mailbox__provider")
     def provider(self, row: SeedAccount) -> str:
-        return row.mailbox.catalog_entry.name
+        return providers.get_or_generic(row.mailbox.provider).name
 
     @display(description="Seed lists")
     def in_lists(self, row: SeedAccount) -> str:

@@ -157,7 +157,7 @@ class SeedTestAdmin(WorkspaceAdmin):
         known = {
             "result": result,
             "test": result.test,
-            "provider": providers.get(result.provider),
+            "provider": providers.get_or_generic(result.provider),
             "badge": words.PLACEMENTS[result.placement],
         }
         return self.page(request, "evidence.html", f"Evidence: {result.mailbox}", **known, **evidence.context(found))

@@ -42,7 +42,7 @@ class SeedDocument(serializers.Serializer[SeedAccount]):
         return health_of(seed)
 
     def get_provider_name(self, seed: SeedAccount) -> str:
-        return providers.get(seed.mailbox.provider).name
+        return providers.get_or_generic(seed.mailbox.provider).name
 
 
 class SeedPage(serializers.Serializer[Any]):

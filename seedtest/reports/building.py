@@ -95,7 +95,7 @@ def _left_out(test: SeedTest) -> tuple[LeftOut, ...]:
             address=one["email"],
             masked_address=masked(one["email"]),
             provider=one["provider"],
-            provider_name=providers.get(one["provider"]).name,
+            provider_name=providers.get_or_generic(one["provider"]).name,
             state=one["state"],
             title=one.get("title") or told.title,
             next_step=one.get("next_step") or told.next_step,
@@ -189,7 +189,7 @@ def _seed_row(result: SeedResult, token: str, checked: Verification | None, *, s
     reason = Reason(result.reason)
     told = REASONS[reason]
     address = result.mailbox.address
-    catalog = providers.get(result.provider)
+    catalog = providers.get_or_generic(result.provider)
     return SeedRow(
         id=result.public_id,
         seed=result.seed_account.public_id,

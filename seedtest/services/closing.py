@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from placement import providers
 from placement.vocabulary import Placement, Reason
 from seedtest import crashing
 from seedtest.models.mailboxes import Mailbox, MailboxState
@@ -48,7 +49,7 @@ def refresh_deadlines(test: SeedTest, now: datetime) -> None:
     waiting = list(test.results.filter(placement=WAITING).select_related("mailbox"))
     for result in waiting:
         start = clock_start(test, result)
-        minutes = result.mailbox.catalog_entry.delivery_allowance_minutes
+        minutes = providers.get_or_generic(result.mailbox.provider).delivery_allowance_minutes
         result.deadline_at = start + allowance(minutes) if start else None
     SeedResult.objects.bulk_update(waiting, ["deadline_at"], batch_size=500)
     known = [result.deadline_at for result in waiting if result.deadline_at]

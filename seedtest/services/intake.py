@@ -10,9 +10,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from placement import providers
 from placement.vocabulary import Placement, Reason
 from seedtest import crashing
 from seedtest.models import (
+    Mailbox,
     Marker,
     Outbound,
     OutgoingMessage,
@@ -101,10 +103,21 @@ def _chosen_seeds(workspace: Workspace, new: NewTest) -> list[SeedAccount]:
     ordered = (usable if taken is None else usable.filter(pk__in=taken)).order_by("mailbox__provider", "id")
     by_provider = groupby(ordered, key=lambda seed: seed.mailbox.provider)
     chosen = [seed for _, group in by_provider for seed in islice(group, new.max_seeds_per_provider)]
+    pointer = "#/seed_list" if new.seed_list else "#/provider_filter" if new.provider_filter else "#"
+    if unknown := [seed.mailbox for seed in chosen if seed.mailbox.provider not in providers.ids()]:
+        raise IntakeError([Fault(pointer, "unknown_provider", _unreadable(unknown))])
     if chosen:
         return chosen
-    pointer = "#/seed_list" if new.seed_list else "#/provider_filter" if new.provider_filter else "#"
     raise IntakeError([Fault(pointer, "no_seeds", _nobody(left_out.of_test(_asked_for(workspace, new), taken)))])
+
+
+def _unreadable(mailboxes: Sequence[Mailbox]) -> str:
+    ids = ", ".join(sorted({repr(mailbox.provider) for mailbox in mailboxes}))
+    named = ", ".join(mailbox.address for mailbox in mailboxes[:NAMED])
+    return (
+        f"The catalogue knows no mailbox provider {ids}, so nobody can look into {named}. "
+        "Choose another provider for these mailboxes, or switch the seeds off; then open the test again."
+    )
 
 
 def _nobody(missed: Sequence[left_out.Missed]) -> str:

@@ -105,6 +105,13 @@ def siege(postgres: Postgres, redis_server: Redis, tmp_path_factory: pytest.Temp
         yield siege
 
 
+@pytest.fixture(scope="module")
+def besieged(siege: Siege) -> Iterator[Siege]:
+    """For one file of tests; it sleeps between them."""
+    with siege.awake():
+        yield siege
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
     need("chromium")

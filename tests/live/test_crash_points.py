@@ -27,12 +27,6 @@ SENDING = (Place.AFTER_SEND_CLAIM, Place.BEFORE_DATA, Place.AFTER_DATA)
 
 
 @pytest.fixture(scope="module")
-def besieged(siege: Siege) -> Iterator[Siege]:
-    with siege.awake():
-        yield siege
-
-
-@pytest.fixture(scope="module")
 def service(besieged: Siege) -> Service:
     return besieged.service
 

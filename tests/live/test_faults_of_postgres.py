@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,12 +18,6 @@ pytestmark = pytest.mark.timeout(300)
 
 #: How a COMMIT looks on the wire: the text of a query, ended by a zero.
 COMMIT = b"COMMIT\x00"
-
-
-@pytest.fixture(scope="module")
-def besieged(siege: Siege) -> Iterator[Siege]:
-    with siege.awake():
-        yield siege
 
 
 @pytest.fixture(scope="module")

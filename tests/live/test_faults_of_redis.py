@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ pytestmark = pytest.mark.timeout(300)
 
 #: Longer than the service waits for an answer of its broker.
 FROZEN_FOR = 8.0
-
-
-@pytest.fixture(scope="module")
-def besieged(siege: Siege) -> Iterator[Siege]:
-    with siege.awake():
-        yield siege
 
 
 @pytest.fixture(scope="module")

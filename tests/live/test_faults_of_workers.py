@@ -25,12 +25,6 @@ DUE = "next_poll_at = now(), backoff_until = NULL, dispatched_until = NULL"
 
 
 @pytest.fixture(scope="module")
-def besieged(siege: Siege) -> Iterator[Siege]:
-    with siege.awake():
-        yield siege
-
-
-@pytest.fixture(scope="module")
 def service(besieged: Siege) -> Service:
     return besieged.service
 
