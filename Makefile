@@ -62,18 +62,18 @@ chaos: .venv/.installed-dev
 AT_ONCE ?= -n auto --maxprocesses 4
 LIVE_AT_ONCE ?= -n 2 --dist loadfile
 
-# Every part runs, also after one that failed; the exit status says whether all of them passed.
+# Every part runs, also after one that failed; the last lines say what failed.
+PART := scripts/test-parts run
 test: .venv/.installed-dev
-	@status=0; \
-	part() { printf '\n== %s\n' "$$1"; shift; "$$@" || status=1; }; \
-	part 'Servers for the live tests' scripts/install-test-servers; \
-	part 'Lint and types' $(MAKE) --no-print-directory lint; \
-	part 'The engine: tests/placement' $(BIN)/pytest $(AT_ONCE) tests/placement; \
-	part 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz; \
-	part 'The service: tests/seedtest' $(BIN)/pytest $(AT_ONCE) tests/seedtest; \
-	part 'Real servers: tests/live' $(BIN)/pytest $(LIVE_AT_ONCE) tests/live --durations=25; \
-	part 'Chaos: three storms of a minute' $(MAKE) --no-print-directory chaos SEED='1 2 3'; \
-	exit $$status
+	@scripts/test-parts begin
+	-@$(PART) 'Servers for the live tests' scripts/install-test-servers
+	-@$(PART) 'Lint and types' $(MAKE) --no-print-directory lint
+	-@$(PART) 'The engine: tests/placement' $(BIN)/pytest $(AT_ONCE) tests/placement
+	-@$(PART) 'Fuzz: the readers of the engine' $(MAKE) --no-print-directory fuzz
+	-@$(PART) 'The service: tests/seedtest' $(BIN)/pytest $(AT_ONCE) tests/seedtest
+	-@$(PART) 'Real servers: tests/live' $(BIN)/pytest $(LIVE_AT_ONCE) tests/live --durations=25
+	-@$(PART) 'Chaos: three storms of a minute' $(MAKE) --no-print-directory chaos SEED='1 2 3'
+	@scripts/test-parts end
 
 .venv/.installed-bench: .venv/.installed-dev tests/bench/requirements.txt
 	@$(PIP) -r tests/bench/requirements.txt

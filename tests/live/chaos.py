@@ -197,9 +197,9 @@ def verdict(world: World, campaigns: Campaigns, trouble: list[str]) -> bool:
     if late:
         print(f"{late} tests are left out: their mail was delivered after their deadline")
     judgement = oracle.judge(world.service, campaigns.wanted)
-    print(judgement, *(f"trouble: {words}" for words in trouble), sep="\n")
-    if not judgement.clean:
+    if not judgement.clean or trouble:
         print(oracle.mailboxes(world.service), world.service.logs(), sep="\n")
+    print(judgement, *(f"trouble: {words}" for words in trouble), sep="\n")
     return judgement.clean and judgement.results >= RESULTS and not trouble
 
 
