@@ -110,7 +110,8 @@ OAUTH_CLIENTS: dict[str, object] = env.json("OAUTH_CLIENTS", default={})
 BROKER_URL = env("BROKER_URL", default="redis://127.0.0.1:6379/0")
 #: Folder for the file system transport, where no Redis-compatible server can run (demo only).
 BROKER_FOLDER = env("BROKER_FOLDER", default=str(BASE_DIR / "var" / "broker"))
-POLL_THREADS = env.int("POLL_THREADS", default=16)
+#: IMAP sessions at once in one poll worker.
+POLL_SESSIONS = env.int("POLL_SESSIONS", default=50)
 #: Mailboxes that one `manage.py watch` holds IDLE on, two connections each.
 WATCH_MAILBOXES = env.int("WATCH_MAILBOXES", default=1000)
 #: Sessions that one poll worker keeps for the next look, beside those in use; 0 = a login a look.

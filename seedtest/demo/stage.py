@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seedtest.demo import processes, world
 from seedtest.demo.cast import Cast, Order
-from seedtest.demo.state import POLL_THREADS, State, environment
+from seedtest.demo.state import POLL_SESSIONS, State, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB_PORT = 8000  # the one people try first; any free one when it is taken
@@ -91,7 +91,7 @@ def _make_rows(state: State, family: processes.Family) -> Cast:
 
 
 def _start_service(state: State, family: processes.Family, listener: socket.socket) -> processes.Child:
-    poll = ("--pool", "threads", "--queues", "poll", "--concurrency", str(POLL_THREADS), "--hostname", "poll@demo")
+    poll = ("--pool", "threads", "--queues", "poll", "--concurrency", str(POLL_SESSIONS), "--hostname", "poll@demo")
     work = ("--pool", "prefork", "--queues", "work,poll-suspect", "--concurrency", "1", "--hostname", "work@demo")
     beat = ("beat", "--loglevel", "INFO", "--schedule", str(state.beat_schedule), "--pidfile", "")
     family.start("worker-poll", [*_WORKER, *poll, *_QUIET])

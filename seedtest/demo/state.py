@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet
 #: How the demo differs from production: everything is on loopback, and its providers are quick.
 PACE = 0.2
 ALLOWANCE_MINUTES = 0.45
-POLL_THREADS = 8
+POLL_SESSIONS = 8
 
 
 class InUse(Exception):
@@ -115,7 +115,7 @@ def environment(state: State, *, base: Mapping[str, str], broker_url: str, publi
         "BROKER_URL": broker_url,
         "BROKER_FOLDER": str(state.broker_folder / "messages"),
         "NETGUARD_ALLOW": "127.0.0.0/8",
-        "POLL_THREADS": str(POLL_THREADS),
+        "POLL_SESSIONS": str(POLL_SESSIONS),
         "PACE": str(PACE),
         "ALLOWANCE_MINUTES": str(ALLOWANCE_MINUTES),
         "CLOCK_OFFSET_SECONDS": "0",

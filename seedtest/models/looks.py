@@ -1,6 +1,7 @@
-"""The end of looks that found nothing new, many at once: literal SQL for both databases, each row guarded by its epoch.
+"""What looks ask and write, many at once: literal SQL for both databases, each row guarded by its epoch.
 
-Nearly every look ends here, so it must not cost what the ORM costs: three statements for up to fifty mailboxes.
+Every look passes here, so it must not cost what the ORM costs: one that found nothing new ends with three statements
+for up to fifty mailboxes.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 from django.db import connection
 
 from seedtest.models.claims import Claim, _bind, _execute, _id_list, _moment
-from seedtest.models.seedtests import OPEN_STATUSES
+from seedtest.models.seedtests import OPEN_STATUSES, Status
 
 _OPEN = ", ".join(f"'{status.value}'" for status in OPEN_STATUSES)
+_ENDED = ", ".join(f"'{status.value}'" for status in (Status.COMPLETE, Status.INCONCLUSIVE))
 
 
 #: When a result that waits is due for a full check, and when the window of its test began.
@@ -66,6 +68,48 @@ def deadlines_of(ids: Sequence[int]) -> dict[int, list[Deadline]]:
     return found
 
 
+def shared(ids: Sequence[int]) -> set[int]:
+    """Those of these mailboxes that several workspaces use."""
+    rows = _execute(
+        f"""SELECT mailbox_id FROM seedtest_seedaccount WHERE mailbox_id IN ({_id_list(ids)})
+            GROUP BY 1 HAVING count(DISTINCT workspace_id) > 1""",
+        {},
+    )
+    return {row[0] for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A marker that mail in a mailbox may carry."""
+
+    test_id: int
+    kind: str
+    value: str
+    header: str
+    from_domain: str
+    in_body: bool
+    valid_from: datetime
+    valid_until: datetime
+
+
+def markers_of(mailbox_id: int, now: datetime, kinds: Sequence[str]) -> list[Asked]:
+    """The markers of every test over this mailbox that was not cancelled, open or ended, while they are valid."""
+    wanted = ", ".join(f"%(kind{number})s" for number, _ in enumerate(kinds))
+    rows = _execute(
+        f"""SELECT DISTINCT m.id, m.test_id, m.kind, m.value, m.header, m.from_domain, m.in_body, m.valid_from,
+                   m.valid_until
+            FROM seedtest_marker m JOIN seedtest_seedtest t ON t.id = m.test_id
+            JOIN seedtest_seedresult r ON r.test_id = t.id
+            WHERE r.mailbox_id = %(mailbox)s AND t.status IN ({_OPEN}, {_ENDED}) AND m.valid_until > %(now)s
+              AND m.kind IN ({wanted})""",
+        {"mailbox": mailbox_id, "now": now} | {f"kind{number}": kind for number, kind in enumerate(kinds)},
+    )
+    return [
+        Asked(test_id, kind, value, header, domain, bool(in_body), _moment(begins), _moment(ends))
+        for _, test_id, kind, value, header, domain, in_body, begins, ends in rows
+    ]
+
+
 def lock(claims: Sequence[Claim]) -> list[Claim]:
     """Those of `claims` that are still ours, their rows locked in id order (the order everywhere)."""
     locking = "FOR UPDATE" if connection.vendor == "postgresql" else ""
@@ -75,8 +119,8 @@ def lock(claims: Sequence[Claim]) -> list[Claim]:
     return [claim for claim in claims if claim in held]
 
 
-def finish_unchanged(claims: Sequence[Claim], now: datetime, next_poll_at: Mapping[int, datetime]) -> list[int]:
-    """Free these mailboxes after a look that found nothing new. Returns the ids that were still ours."""
+def finish_good(claims: Sequence[Claim], now: datetime, next_poll_at: Mapping[int, datetime]) -> list[int]:
+    """Free these mailboxes after a look that succeeded. Returns the ids that were still ours."""
     rows, values = _rows([(claim, next_poll_at[claim.mailbox_id]) for claim in claims])
     done = _execute(
         f"""WITH looked (mailbox, epoch, moment) AS (VALUES {rows})

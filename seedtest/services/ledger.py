@@ -12,29 +12,33 @@ from typing import Any
 from django.db.models import Q
 
 from placement.vocabulary import Authentication, FolderState, Place, Sighting, Tab
+from seedtest.models import rows
 from seedtest.models.mailboxes import Arrival, Evidence, FolderCursor
 
 Ledger = Mapping[Place, Arrival]
 
 
-def save_folders(mailbox_id: int, states: Iterable[FolderState], now: datetime) -> dict[str, FolderCursor]:
-    """Roles, and the cursors of those folders that were read. Returns every folder by name.
+def save_folders(seen: Mapping[int, Iterable[FolderState]], now: datetime) -> dict[int, dict[str, FolderCursor]]:
+    """Roles, and the cursors of those folders that were read, by mailbox. Returns every folder of each by name.
 
-    Writes only what changed: most looks find nothing new. The claim keeps others off this mailbox meanwhile.
+    Writes only what changed: most looks find nothing new. The claim keeps others off these mailboxes meanwhile.
     """
-    saved = {row.name: row for row in FolderCursor.objects.filter(mailbox_id=mailbox_id)}
+    saved: dict[int, dict[str, FolderCursor]] = {mailbox_id: {} for mailbox_id in seen}
+    for row in FolderCursor.objects.filter(mailbox_id__in=saved):
+        saved[row.mailbox_id][row.name] = row
     new, changed = [], []
-    for state in states:
-        name = state.folder.name[:512]
-        row = saved.get(name)
-        if row is None:
-            row = saved[name] = FolderCursor(mailbox_id=mailbox_id, name=name, seen_at=now)
-            new.append(row)
-        if _take_over(row, state) and row.pk:
-            row.seen_at = now
-            changed.append(row)
+    for mailbox_id, states in seen.items():
+        for state in states:
+            name = state.folder.name[:512]
+            row = saved[mailbox_id].get(name)
+            if row is None:
+                row = saved[mailbox_id][name] = FolderCursor(mailbox_id=mailbox_id, name=name, seen_at=now)
+                new.append(row)
+            if _take_over(row, state) and row.pk:
+                row.seen_at = now
+                changed.append(row)
     FolderCursor.objects.bulk_create(new, batch_size=200)
-    FolderCursor.objects.bulk_update(changed, ["seen_at", *_FOLDER_FIELDS], batch_size=200)
+    rows.write(changed, ["seen_at", *_FOLDER_FIELDS])
     return saved
 
 
@@ -52,14 +56,41 @@ def _take_over(row: FolderCursor, state: FolderState) -> bool:
 
 
 def save_arrivals(
-    mailbox_id: int, folders: Mapping[str, FolderCursor], sightings: Sequence[Sighting], now: datetime
-) -> Ledger:
-    """One row a place. A place seen before keeps its row: repeating a scan repeats nothing."""
-    if not sightings:
-        return {}
-    rows = [_arrival(mailbox_id, folders, one, now) for one in sightings if one.place.folder[:512] in folders]
-    Arrival.objects.bulk_create(rows, ignore_conflicts=True, batch_size=200)
-    return find_places(mailbox_id, [sighting.place for sighting in sightings])
+    seen: Mapping[int, Sequence[Sighting]], folders: Mapping[int, Mapping[str, FolderCursor]], now: datetime
+) -> dict[int, Ledger]:
+    """One row a place, by mailbox. A place seen before keeps its row: repeating a scan repeats nothing."""
+    new = [
+        _arrival(mailbox_id, folders[mailbox_id], one, now)
+        for mailbox_id, sightings in seen.items()
+        for one in sightings
+        if one.place.folder[:512] in folders[mailbox_id]
+    ]
+    Arrival.objects.bulk_create(new, ignore_conflicts=True, batch_size=200)
+    standing = {_where(row): row for start in range(0, len(new), 200) for row in _standing(new[start : start + 200])}
+    return {
+        mailbox_id: {
+            one.place: standing[where]
+            for one in sightings
+            if (row := folders[mailbox_id].get(one.place.folder[:512])) is not None
+            and (where := (mailbox_id, row.pk, one.place.uidvalidity, one.place.uid)) in standing
+        }
+        for mailbox_id, sightings in seen.items()
+    }
+
+
+def _where(row: Arrival) -> tuple[int, int, int, int]:
+    return row.mailbox_id, row.folder_id, row.uidvalidity, row.uid
+
+
+def _standing(wanted: Sequence[Arrival]) -> Iterable[Arrival]:
+    """The saved rows of these places: one look into the index for each, on both databases."""
+    places = ", ".join("({}, {}, {}, {})".format(*map(int, _where(row))) for row in wanted)
+    return Arrival.objects.raw(
+        f"""WITH wanted (mailbox, folder, uidvalidity, uid) AS (VALUES {places})
+            SELECT arrival.* FROM wanted CROSS JOIN seedtest_arrival arrival
+            WHERE arrival.mailbox_id = wanted.mailbox AND arrival.folder_id = wanted.folder
+            AND arrival.uidvalidity = wanted.uidvalidity AND arrival.uid = wanted.uid"""
+    )
 
 
 def _arrival(mailbox_id: int, folders: Mapping[str, FolderCursor], one: Sighting, now: datetime) -> Arrival:
@@ -108,29 +139,31 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def save_evidence(ledger: Ledger, sightings: Iterable[Sighting], now: datetime, *, matched_only: bool) -> None:
-    """Header blocks exactly as the server holds them. A mailbox lent to two workspaces keeps only matched ones."""
-    rows = [
+def save_evidence(kept: Iterable[tuple[Arrival, Sighting]], now: datetime) -> None:
+    """Header blocks exactly as the server holds them."""
+    new = [
         Evidence(
-            arrival=ledger[one.place],
+            arrival=arrival,
             header_block=zlib.compress(one.header_block, 6),
             sha256=hashlib.sha256(one.header_block).hexdigest(),
             truncated=one.truncated,
             created_at=now,
         )
-        for one in sightings
-        if one.place in ledger and (one.match or not matched_only)
+        for arrival, one in kept
     ]
-    Evidence.objects.bulk_create(rows, ignore_conflicts=True, batch_size=100)
+    Evidence.objects.bulk_create(new, ignore_conflicts=True, batch_size=100)
 
 
-def stand_elsewhere(mailbox_id: int, sightings: Sequence[Sighting]) -> bool:
-    """Whether a message of a test that is known in one place has now been seen in another one."""
-    keys = {one.message_key[:80] for one in sightings if one.match}
+def stand_elsewhere(seen: Mapping[int, Sequence[Sighting]]) -> set[int]:
+    """The mailboxes where a message of a test that is known in one place has now been seen in another one."""
+    keys = {(mailbox_id, one.message_key[:80]) for mailbox_id, some in seen.items() for one in some if one.match}
     if not keys:
-        return False
-    known = Arrival.objects.filter(mailbox_id=mailbox_id, message_key__in=keys, gone_at=None)
-    return known.filter(result__isnull=False).exists()
+        return set()
+    known = Arrival.objects.filter(
+        mailbox_id__in={mailbox_id for mailbox_id, _ in keys}, message_key__in={key for _, key in keys},
+        gone_at=None, result__isnull=False,
+    )  # fmt: skip
+    return {mailbox_id for mailbox_id, _ in keys & set(known.values_list("mailbox_id", "message_key").order_by())}
 
 
 def header_block(arrival: Arrival) -> bytes:
@@ -162,11 +195,11 @@ def _stored(place: Place) -> Place:
 
 def mark_gone(mailbox_id: int, places: Sequence[Place], now: datetime) -> list[Arrival]:
     """Known places that hold nothing any more."""
-    rows = [row for row in find_places(mailbox_id, places).values() if row.gone_at is None]
-    if not rows:
+    gone = [row for row in find_places(mailbox_id, places).values() if row.gone_at is None]
+    if not gone:
         return []
-    Arrival.objects.filter(pk__in=[row.pk for row in rows]).update(gone_at=now)
-    return rows
+    Arrival.objects.filter(pk__in=[row.pk for row in gone]).update(gone_at=now)
+    return gone
 
 
 def save_tabs(mailbox_id: int, tabs: Sequence[tuple[Place, Tab]]) -> list[Arrival]:

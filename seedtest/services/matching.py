@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from django.db.models import F
 from placement.classify import classify, height
 from placement.headers import Headers, identity, received
 from placement.vocabulary import Folder, FolderRole, MatchKind, Placement, RoleSource, Tab, Verdict
+from seedtest.models import rows
 from seedtest.models.mailboxes import Arrival, Mailbox
 from seedtest.models.seedtests import (
     OPEN_STATUSES,
@@ -69,27 +70,54 @@ class Found:
     where: str
 
 
-def give(test: SeedTest, result: SeedResult, found: Sequence[Found], now: datetime) -> None:
-    """Add these arrivals to the result and read it anew. The test's row must be locked by the caller."""
-    for one in found:
-        _add_message(result, one)
-        Arrival.objects.filter(pk=one.arrival.pk).update(result=result)
-    read_again(test, result, now, found)
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a result is given, or nothing: its arrivals themselves have changed. The test's row must be locked."""
+
+    test: SeedTest
+    result: SeedResult
+    found: Sequence[Found] = ()
 
 
-def _add_message(result: SeedResult, one: Found) -> None:
-    first = result.messages.first()
-    values = {
-        "arrival": one.arrival,
-        "internaldate": one.arrival.internaldate,
-        "subject": one.facts.subject,
-        "from_domain": one.facts.from_domain,
-        "sending_ip": one.facts.sending_ip,
-        "dkim_domain": _dkim_domain(one.arrival),
-    }
-    message = ReceivedMessage(result=result, message_key=one.arrival.message_key, **values)
-    message.is_variant = first is not None and _differs(first, message)
-    ReceivedMessage.objects.bulk_create([message], ignore_conflicts=True)
+def give(given: Sequence[Given], now: datetime) -> None:
+    """Add these arrivals to their results and read those anew."""
+    messages = _messages_of([one.result for one in given])
+    new = [message for one in given for found in one.found if (message := _new_message(one.result, found, messages))]
+    ReceivedMessage.objects.bulk_create(new, ignore_conflicts=True)
+    for one in given:
+        for found in one.found:
+            found.arrival.result = one.result
+    rows.write([found.arrival for one in given for found in one.found], ["result"])
+    _read_again(given, messages, now)
+
+
+def _messages_of(results: Iterable[SeedResult]) -> dict[int, list[ReceivedMessage]]:
+    """The messages of each result, in the order that says which is measured."""
+    messages: dict[int, list[ReceivedMessage]] = {result.pk: [] for result in results}
+    for message in ReceivedMessage.objects.filter(result_id__in=messages):
+        messages[message.result_id].append(message)
+    return messages
+
+
+def _new_message(result: SeedResult, one: Found, messages: dict[int, list[ReceivedMessage]]) -> ReceivedMessage | None:
+    """The message of this arrival, unless it is a copy of one that is known. It takes its place among `messages`."""
+    known = messages[result.pk]
+    if any(message.message_key == one.arrival.message_key for message in known):
+        return None
+    message = ReceivedMessage(
+        result=result,
+        message_key=one.arrival.message_key,
+        arrival=one.arrival,
+        internaldate=one.arrival.internaldate,
+        subject=one.facts.subject,
+        from_domain=one.facts.from_domain,
+        sending_ip=one.facts.sending_ip,
+        dkim_domain=_dkim_domain(one.arrival),
+    )
+    message.is_variant = bool(known) and _differs(known[0], message)
+    known.append(message)
+    known.sort(key=lambda message: message.internaldate)  # stable: of equal moments the first one written
+    return message
 
 
 def _dkim_domain(arrival: Arrival) -> str:
@@ -103,34 +131,56 @@ def _differs(first: ReceivedMessage, other: ReceivedMessage) -> bool:
     return any(getattr(first, name) != getattr(other, name) for name in names)
 
 
-def read_again(test: SeedTest, result: SeedResult, now: datetime, found: Iterable[Found] = ()) -> None:
-    """Recompute the result from its arrivals: the earliest copy is measured, its highest place counts."""
-    measured = result.messages.filter(is_variant=False).first()
-    if measured is None:
-        return
-    places = list(
-        Arrival.objects.filter(result=result, message_key=measured.message_key).select_related("folder", "mailbox")
-    )
-    present = [place for place in places if place.gone_at is None]
-    if not present:
-        _all_gone(result, now)
-        return
+def read_again(changed: Sequence[Given], now: datetime) -> None:
+    """Read results anew whose arrivals have changed: gone, or with another tab."""
+    _read_again(changed, _messages_of([one.result for one in changed]), now)
+
+
+def _read_again(given: Sequence[Given], messages: Mapping[int, Sequence[ReceivedMessage]], now: datetime) -> None:
+    """Recompute results from their arrivals: the earliest copy is measured, its highest place counts."""
+    measured = {
+        result_id: message.message_key
+        for result_id, some in messages.items()
+        if (message := next((one for one in some if not one.is_variant), None))
+    }
+    places = _places_of(measured)
+    gone, decided = [], []
+    for one in given:
+        standing = places.get(one.result.pk)
+        if standing is None:
+            continue
+        present = [place for place in standing if place.gone_at is None]
+        if present:
+            _decide(one, present, measured[one.result.pk], now)
+            decided.append(one)
+        else:
+            gone.append(one.result.pk)
+    if gone:
+        SeedResult.objects.filter(pk__in=gone, gone_at=None).update(gone_at=now)
+    rows.write_whole([one.result for one in decided])
+    for test_id in sorted({one.test.pk for one in decided}):
+        SeedTest.objects.filter(pk=test_id).update(version=F("version") + 1)
+
+
+def _places_of(measured: Mapping[int, str]) -> dict[int, list[Arrival]]:
+    """Where the measured message of each result stands or stood."""
+    places: dict[int, list[Arrival]] = {result_id: [] for result_id in measured}
+    for place in Arrival.objects.filter(result_id__in=measured).select_related("folder"):
+        if place.message_key == measured[place.result_id]:
+            places[place.result_id].append(place)
+    return places
+
+
+def _decide(one: Given, present: Sequence[Arrival], message_key: str, now: datetime) -> None:
+    """What the result says now; it is not saved yet."""
+    result = one.result
+    for place in present:
+        place.mailbox = result.mailbox
     best = min(present, key=lambda place: (height(verdict_of(place)), place.pk))
-    facts = next((one.facts for one in found if one.arrival.message_key == measured.message_key), None)
-    match = next(iter(found), None)
-    _decide(test, result, best, facts or read_facts(ledger.header_block(best), best.mailbox), match, now)
-
-
-def _all_gone(result: SeedResult, now: datetime) -> None:
-    SeedResult.objects.filter(pk=result.pk, gone_at=None).update(gone_at=now)
-
-
-def _decide(
-    test: SeedTest, result: SeedResult, best: Arrival, facts: MessageFacts, match: Found | None, now: datetime
-) -> None:
-    frozen = test.status not in OPEN_STATUSES or result.placement == Placement.MISSING.value
+    facts = next((found.facts for found in one.found if found.arrival.message_key == message_key), None)
     verdict = verdict_of(best)
     current = verdict.placement.value
+    frozen = one.test.status not in OPEN_STATUSES or result.placement == Placement.MISSING.value
     if result.current_placement and result.current_placement != current:
         result.moved_at = now
     if frozen and not result.first_seen_at:
@@ -138,13 +188,11 @@ def _decide(
     result.current_placement, result.gone_at = current, None
     result.first_seen_at = result.first_seen_at or now
     result.first_placement = result.first_placement or current
-    if match is not None and not result.matched_by:
-        result.matched_by, result.match_where = match.kind.name.lower(), match.where[:200]
+    if one.found and not result.matched_by:
+        result.matched_by, result.match_where = one.found[0].kind.name.lower(), one.found[0].where[:200]
     if not frozen:
         _set_placement(result, verdict, now)
-    _set_facts(result, best, facts)
-    result.save()
-    SeedTest.objects.filter(pk=test.pk).update(version=F("version") + 1)
+    _set_facts(result, best, facts or read_facts(ledger.header_block(best), best.mailbox))
 
 
 def _set_placement(result: SeedResult, verdict: Verdict, now: datetime) -> None:

@@ -30,8 +30,8 @@ from placement.vocabulary import (
 from seedtest import crashing
 from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
-from seedtest.models.mailboxes import Arrival, Mailbox
-from seedtest.models.seedtests import OPEN_STATUSES, Marker, SeedTest, Status
+from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
+from seedtest.models.seedtests import OPEN_STATUSES, Marker
 from seedtest.services import (
     cadence,
     examining,
@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 #: Mailboxes offered in one tick, and in one message.
 OFFER_LIMIT, HINT_LIMIT = 2000, 50
+#: Messages that what is due for nobody in particular makes at least: for as many workers.
+SPREAD = 4
 #: Looks that end within this time are committed together.
 GROUPED_SECONDS = 0.05
 #: A mailbox that slept so long is asked how full it is; one that is read often is asked by its full checks.
@@ -78,17 +80,20 @@ class Job:
 
     claim: claims.Claim
     mailbox: Mailbox
+    folders: Sequence[FolderCursor]
     now: datetime
+    shared: bool  # lent to several workspaces
     deadlines: Sequence[looks.Deadline]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A look that is over: committed or not, or nothing new and still to be committed."""
+    """A look that is over: committed already, or still to be committed together with others."""
 
     claim: claims.Claim
     committed: bool = False
     unchanged: bool = False
+    news: recording.Seen | None = None
 
 
 def dispatch(now: datetime, send: Callable[[list[int], bool, str], None]) -> int:
@@ -103,7 +108,7 @@ def dispatch(now: datetime, send: Callable[[list[int], bool, str], None]) -> int
         if not offer.suspect:
             by_queue.setdefault(offer.queue, []).append(offer.mailbox_id)
     for queue, ids in by_queue.items():
-        size = HINT_LIMIT if queue else max(1, min(HINT_LIMIT, len(ids) // (settings.POLL_THREADS * 2)))
+        size = HINT_LIMIT if queue else max(1, min(HINT_LIMIT, len(ids) // SPREAD))
         for start in range(0, len(ids), size):
             send(ids[start : start + size], False, queue)
     for offer in offers:
@@ -144,7 +149,12 @@ def _poll_together(ids: Sequence[int], *, owner: str, suspect: bool) -> int:
         finally:
             seats.leave()
 
-    return sum(map(_settled, turns.as_they_end(run, jobs, every=GROUPED_SECONDS)))
+    committed, failures = 0, []
+    for ended in turns.as_they_end(run, jobs, every=GROUPED_SECONDS):
+        committed += _settled(ended, failures)
+    if failures:
+        raise failures[0]  # now that the others are safe
+    return committed
 
 
 def _claim(ids: Sequence[int], *, owner: str, suspect: bool) -> list[Job]:
@@ -156,40 +166,60 @@ def _claim(ids: Sequence[int], *, owner: str, suspect: bool) -> list[Job]:
         return []
     crashing.here(crashing.Place.AFTER_CLAIM)
     ids = [claim.mailbox_id for claim in claimed]
-    mailboxes, deadlines = _read(ids), looks.deadlines_of(ids)
+    jobs = _read(claimed, now)
     release_connection()
-    held = [claim for claim in claimed if claim.mailbox_id in mailboxes]
-    return [Job(claim, mailboxes[claim.mailbox_id], now, deadlines.get(claim.mailbox_id, ())) for claim in held]
+    return jobs
 
 
-def _read(ids: Sequence[int]) -> dict[int, Mailbox]:
-    """With all that a plan asks of them, in a number of queries that does not grow with the ids."""
-    return (
-        Mailbox.objects.select_related("workspace", "egress", "oauth")
-        .prefetch_related("folders", "seed_accounts")
-        .in_bulk(ids)
-    )
+def _read(claimed: Sequence[claims.Claim], now: datetime) -> list[Job]:
+    """All that looks into these mailboxes need, in a number of queries that does not grow with them."""
+    ids = [claim.mailbox_id for claim in claimed]
+    mailboxes = Mailbox.objects.select_related("workspace", "egress", "oauth").in_bulk(ids)
+    folders: dict[int, list[FolderCursor]] = {}
+    for folder in FolderCursor.objects.filter(mailbox_id__in=ids).order_by("pk"):
+        folders.setdefault(folder.mailbox_id, []).append(folder)
+    shared, deadlines = looks.shared(ids), looks.deadlines_of(ids)
+    return [
+        Job(claim, mailboxes[one], folders.get(one, ()), now, one in shared, deadlines.get(one, ()))
+        for claim in claimed
+        if (one := claim.mailbox_id) in mailboxes
+    ]
 
 
-def _settled(ended: Sequence[Ended]) -> int:
-    unchanged = [one.claim for one in ended if one.unchanged]
+def _settled(ended: Sequence[Ended], failures: list[Exception]) -> int:
+    """Commit what is still to be committed. Returns how many looks are."""
     with turns.writing():
-        done = settling.settle(unchanged)
+        done = settling.settle([one.claim for one in ended if one.unchanged])
+        done |= _recorded([one.news for one in ended if one.news], failures)
     release_connection()
     warm.close_rest([one.claim for one in ended])
     return len(done) + sum(one.committed for one in ended)
 
 
+def _recorded(news: Sequence[recording.Seen], failures: list[Exception]) -> set[int]:
+    """What a look found must not be lost to another that cannot be recorded: then each is recorded alone."""
+    try:
+        return recording.record_together(news) if news else set()
+    except Exception as error:
+        if len(news) == 1:
+            logger.error("mailbox %s: what was found could not be recorded", news[0].mailbox_id)
+            failures.append(error)
+            return set()
+        logger.warning(
+            "%s looks could not be recorded together (%s), recording each alone", len(news), type(error).__name__
+        )
+    return set().union(*(_recorded([one], failures) for one in news))
+
+
 def _run(job: Job) -> Ended:
-    """One look. What it found is committed here; that it found nothing is committed with others."""
+    """One look. What comes of it is committed with that of others, unless it failed."""
     mailbox = job.mailbox
     try:
-        look = replace(_look(job.claim, mailbox, job.now), deadlines=job.deadlines)
-        seen = _seen(look, mailbox)
-        if settling.is_unchanged(mailbox, look, seen):
+        look = _look(job)
+        scanned = _scanned(look, job)
+        if settling.is_unchanged(mailbox, job.folders, look, scanned):
             return Ended(job.claim, unchanged=True)
-        with turns.writing():
-            return Ended(job.claim, committed=recording.record(look, seen))
+        return Ended(job.claim, news=recording.seen(look, mailbox, scanned))
     except pacing.NotYet as turn:
         claims.finish(job.claim, next_poll_at=turn.again_at)
         return Ended(job.claim)
@@ -206,9 +236,10 @@ def _run(job: Job) -> Ended:
         release_connection()
 
 
-def _seen(look: Look, mailbox: Mailbox) -> ScanResult:
+def _scanned(look: Look, job: Job) -> ScanResult:
     """What the kept session sees, or else one that logs in. Raises PlacementError, or NotYet."""
-    plan = _plan(look, mailbox)
+    mailbox = job.mailbox
+    plan = _plan(look, job)
     if session := warm.take(mailbox):
         answers = session.answers
         try:
@@ -257,24 +288,25 @@ def _open(plan: Plan) -> engine.ImapMailbox:
     )
 
 
-def _look(claim: claims.Claim, mailbox: Mailbox, now: datetime) -> Look:
-    asked = mailbox.rechecked_at
+def _look(job: Job) -> Look:
+    mailbox, asked = job.mailbox, job.mailbox.rechecked_at
     return Look(
-        claim=claim,
-        started_at=now,
-        shared=len({account.workspace_id for account in mailbox.seed_accounts.all()}) > 1,
+        claim=job.claim,
+        started_at=job.now,
+        shared=job.shared,
         keep_raw_bytes=raw_mail.cap_of(mailbox),
-        rechecks=asked is None or now >= asked + cadence.recheck_every(settings.PACE),
+        rechecks=asked is None or job.now >= asked + cadence.recheck_every(settings.PACE),
         quota_used=mailbox.quota_used,
         window=mailbox.catalog_entry.limits.window_messages,
+        deadlines=job.deadlines,
     )
 
 
-def _plan(look: Look, mailbox: Mailbox) -> Plan:
-    folders = list(mailbox.folders.all())
+def _plan(look: Look, job: Job) -> Plan:
+    mailbox = job.mailbox
     cursors = {
         row.name: Cursor(row.uidvalidity, row.uidnext)
-        for row in folders
+        for row in job.folders
         if row.uidvalidity is not None and row.uidnext is not None
     }
     return Plan(
@@ -282,7 +314,7 @@ def _plan(look: Look, mailbox: Mailbox) -> Plan:
         mailbox=mailbox,
         provider=mailbox.catalog_entry,
         cursors=cursors,
-        overrides={row.name: FolderRole(row.operator_role) for row in folders if row.operator_role},
+        overrides={row.name: FolderRole(row.operator_role) for row in job.folders if row.operator_role},
         order=_order(mailbox, look, is_new=not cursors),
         dial=ways_out.dial_of(mailbox),
     )
@@ -331,21 +363,13 @@ def _recheck(mailbox: Mailbox, now: datetime) -> Iterable[Place]:
 def ask_rules(look: Look) -> list[MarkerRule]:
     """The markers that mail in this mailbox may carry. Asked after the fetch returned, so none can be too new."""
     try:
-        return [_rule(marker) for marker in _markers(look)]
+        kinds = [MarkerKind.TOKEN.value] if look.shared else [kind.value for kind in MarkerKind]
+        return [_rule(marker) for marker in looks.markers_of(look.claim.mailbox_id, look.started_at, kinds)]
     finally:
         release_connection()
 
 
-def _markers(look: Look) -> Iterable[Marker]:
-    watched = Q(status__in=(*OPEN_STATUSES, Status.COMPLETE, Status.INCONCLUSIVE))
-    tests = SeedTest.objects.filter(watched, results__mailbox_id=look.claim.mailbox_id)
-    markers = Marker.objects.filter(test__in=tests, valid_until__gt=look.started_at)
-    if look.shared:
-        markers = markers.filter(kind=MarkerKind.TOKEN.value)
-    return markers
-
-
-def _rule(marker: Marker) -> MarkerRule:
+def _rule(marker: looks.Asked) -> MarkerRule:
     return MarkerRule(
         test=marker.test_id,
         kind=MarkerKind(marker.kind),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from placement.errors import PlacementError
-from placement.vocabulary import MarkerKind, MatchKind, Place, Placement, Reason, ScanResult
+from placement.vocabulary import MarkerKind, MatchKind, Place, Placement, Reason, ScanResult, Sighting
 from seedtest import crashing
-from seedtest.models import claims
+from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.looks import Deadline
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
@@ -42,56 +42,99 @@ class Look:
     deadlines: Sequence[Deadline] = ()  # of what waits in this mailbox
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A look that is over: what the scan saw, in the mailbox as it was read before the look."""
+
+    look: Look
+    mailbox: Mailbox
+    scan: ScanResult
+    facts: Facts
+
+    @property
+    def mailbox_id(self) -> int:
+        return self.look.claim.mailbox_id
+
+    @property
+    def concerns_all_tests(self) -> bool:
+        """Says more than what came: places have changed, or a full check has ended."""
+        return bool(self.scan.gone or self.scan.tabs or self.scan.full_check)
+
+
+def seen(look: Look, mailbox: Mailbox, scan: ScanResult) -> Seen:
+    """Reads the header blocks of what was found: outside the transaction, where it keeps nobody waiting."""
+    matched = [one for one in scan.sightings if one.match]
+    return Seen(look, mailbox, scan, {one.place: matching.read_facts(one.header_block, mailbox) for one in matched})
+
+
 class Applied(NamedTuple):
-    """Tests that got their first message now; whether a known message stands in a new place; files still to write."""
+    """Tests that got their first message now; mailboxes with a known message in a new place; files still to write."""
 
     begun: Sequence[SeedTest] = ()
-    moved: bool = False
+    moved: Collection[int] = ()
     copies: Sequence[raw_mail.Copy] = ()
 
 
 def record(look: Look, scan: ScanResult) -> bool:
     """Everything the scan saw, or nothing: False when the claim was lost meanwhile and the scan is discarded."""
-    facts = _read_facts(look, scan)
+    mailbox = Mailbox.objects.filter(pk=look.claim.mailbox_id).first()
+    return mailbox is not None and bool(record_together([seen(look, mailbox, scan)]))
+
+
+def record_together(looked: Sequence[Seen]) -> set[int]:
+    """Commit several looks at once, each guarded by its own epoch. Returns the mailboxes whose claim was still ours."""
     with transaction.atomic():
         now = db_now()
-        if not claims.finish(look.claim, next_poll_at=now):
-            return False
-        applied = _apply(look, scan, facts, now)
-        _healthy(look, scan, now, moved=applied.moved)
-        warm.keep([look.claim], now)
+        held = set(looks.lock([one.look.claim for one in looked]))
+        mine = [one for one in looked if one.look.claim in held]
+        if not mine:
+            return set()
+        applied = _apply(mine, now)
+        _free(mine, applied.moved, now)
+        warm.keep([one.look.claim for one in mine], now)
         crashing.here(crashing.Place.BEFORE_COMMIT)
     crashing.here(crashing.Place.AFTER_COMMIT)
     raw_mail.store(applied.copies)
     for test in applied.begun:
         waking.wake_test(test, db_now())
-    return True
+    return {one.mailbox_id for one in mine}
 
 
-def _read_facts(look: Look, scan: ScanResult) -> Facts:
-    """Before the transaction: every look that finds the test's message waits for the row of the test that it locks."""
-    matched = [one for one in scan.sightings if one.match]
-    mailbox = Mailbox.objects.filter(pk=look.claim.mailbox_id).first() if matched else None
-    return {one.place: matching.read_facts(one.header_block, mailbox) for one in matched} if mailbox else {}
-
-
-def _apply(look: Look, scan: ScanResult, facts: Facts, now: datetime) -> Applied:
-    mailbox_id = look.claim.mailbox_id
-    folders = ledger.save_folders(mailbox_id, scan.folders, now)
-    moved = not look.rechecks and ledger.stand_elsewhere(mailbox_id, scan.sightings)
-    arrivals = ledger.save_arrivals(mailbox_id, folders, scan.sightings, now)
-    ledger.save_evidence(arrivals, scan.sightings, now, matched_only=look.shared)
-    if not _concerns_tests(scan):
-        return Applied()
-    copies = raw_mail.note(arrivals, scan.sightings, now, cap=look.keep_raw_bytes)
-    tests = _lock_tests(mailbox_id, scan, now)
-    begun = _give_matches(mailbox_id, scan, arrivals, tests, facts, now)
-    _note_rivals(mailbox_id, scan, tests)
-    changed = ledger.mark_gone(mailbox_id, scan.gone, now) + ledger.save_tabs(mailbox_id, scan.tabs)
-    _read_again(changed, tests, now)
-    if scan.full_check is not None:
-        _conclude(look, scan, tests, now)
+def _apply(looked: Sequence[Seen], now: datetime) -> Applied:
+    sightings = {one.mailbox_id: one.scan.sightings for one in looked if one.scan.sightings}
+    folders = ledger.save_folders({one.mailbox_id: one.scan.folders for one in looked}, now)
+    elsewhere = ledger.stand_elsewhere(sightings)
+    arrivals = ledger.save_arrivals(sightings, folders, now)
+    ledger.save_evidence(_kept(looked, arrivals), now)
+    moved = {one.mailbox_id for one in looked if not one.look.rechecks} & elsewhere
+    concerning = [one for one in looked if _concerns_tests(one.scan)]
+    if not concerning:
+        return Applied(moved=moved)
+    copies = [
+        copy
+        for one in concerning
+        for copy in raw_mail.note(
+            arrivals.get(one.mailbox_id, {}), one.scan.sightings, now, cap=one.look.keep_raw_bytes
+        )
+    ]
+    tests = _lock_tests(concerning, now)
+    begun = _give_matches(concerning, arrivals, tests, now)
+    for one in concerning:
+        _note_rivals(one.mailbox_id, one.scan, tests)
+        changed = ledger.mark_gone(one.mailbox_id, one.scan.gone, now) + ledger.save_tabs(one.mailbox_id, one.scan.tabs)
+        _read_again(changed, tests, now)
+        if one.scan.full_check is not None:
+            _conclude(one.look, one.scan, tests, now)
     return Applied(begun, moved, copies)
+
+
+def _kept(looked: Iterable[Seen], arrivals: Mapping[int, ledger.Ledger]) -> Iterator[tuple[Arrival, Sighting]]:
+    """Whose header block is kept as evidence: a mailbox lent to two workspaces keeps only what is matched."""
+    for one in looked:
+        standing = arrivals.get(one.mailbox_id, {})
+        for sighting in one.scan.sightings:
+            if sighting.place in standing and (sighting.match or not one.look.shared):
+                yield standing[sighting.place], sighting
 
 
 def _concerns_tests(scan: ScanResult) -> bool:
@@ -100,19 +143,35 @@ def _concerns_tests(scan: ScanResult) -> bool:
     return bool(matched or scan.gone or scan.tabs or scan.full_check)
 
 
-def _lock_tests(mailbox_id: int, scan: ScanResult, now: datetime) -> dict[int, SeedTest]:
-    """The tests this scan may write to, locked in id order before any of their results (the order everywhere)."""
-    matched = {one.match.test for one in scan.sightings if one.match}
-    mine = SeedResult.objects.filter(mailbox_id=mailbox_id)
-    concerned = Q(pk__in=matched) | Q(status__in=OPEN_STATUSES) | Q(watch_until__gte=now)
-    rows = SeedTest.objects.filter(concerned, pk__in=mine.values("test_id"))
-    return {test.pk: test for test in rows.select_for_update().order_by("pk")}
+def _lock_tests(looked: Sequence[Seen], now: datetime) -> dict[int, SeedTest]:
+    """The tests these scans may write to, locked in id order before any of their results (the order everywhere)."""
+    named = {test_id for one in looked for sighting in one.scan.sightings for test_id in _named(sighting)}
+    wide = [one.mailbox_id for one in looked if one.concerns_all_tests]
+    ids = set(
+        _results_in([one.mailbox_id for one in looked]).filter(test_id__in=named).values_list("test_id", flat=True)
+    )
+    if wide:
+        watched = Q(test__status__in=OPEN_STATUSES) | Q(test__watch_until__gte=now)
+        ids |= set(_results_in(wide).filter(watched).values_list("test_id", flat=True))
+    tests = SeedTest.objects.filter(pk__in=ids).select_for_update().order_by("pk") if ids else ()
+    return {test.pk: test for test in tests}
+
+
+def _named(sighting: Sighting) -> set[int]:
+    return {match.test for match in (sighting.match, *sighting.rivals) if match}
+
+
+def _results_in(mailbox_ids: Iterable[int]) -> QuerySet[SeedResult]:
+    return SeedResult.objects.filter(mailbox_id__in=mailbox_ids).order_by()
 
 
 def _note_rivals(mailbox_id: int, scan: ScanResult, tests: dict[int, SeedTest]) -> None:
     """A message that several tests could claim with equal right goes to none; each of them says so."""
     for one in scan.sightings:
-        rivals = sorted({match.test for match in one.rivals} & tests.keys())
+        if not one.rivals:
+            continue
+        named = {match.test for match in one.rivals} & tests.keys()
+        rivals = sorted(_results_in([mailbox_id]).filter(test_id__in=named).values_list("test_id", flat=True))
         for test_id in rivals:
             others = [tests[other].public_id for other in rivals if other != test_id]
             tests[test_id].results.filter(mailbox_id=mailbox_id).update(rival_tests=others)
@@ -120,52 +179,68 @@ def _note_rivals(mailbox_id: int, scan: ScanResult, tests: dict[int, SeedTest]) 
 
 
 def _give_matches(
-    mailbox_id: int,
-    scan: ScanResult,
-    arrivals: ledger.Ledger,
-    tests: dict[int, SeedTest],
-    facts: Facts,
-    now: datetime,
+    looked: Sequence[Seen], arrivals: Mapping[int, ledger.Ledger], tests: dict[int, SeedTest], now: datetime
 ) -> list[SeedTest]:
-    found: dict[int, list[Found]] = {}
-    for one in scan.sightings:
-        if one.match is None or one.match.test not in tests or one.place not in arrivals:
-            continue
-        given = Found(arrivals[one.place], facts[one.place], one.match.kind, one.match.where)
-        found.setdefault(one.match.test, []).append(given)
-    return [tests[test_id] for test_id, some in found.items() if _give(tests[test_id], mailbox_id, some, now)]
+    """What was found goes to the results it belongs to. Returns the tests whose first message it was."""
+    found: dict[tuple[int, int], list[Found]] = {}
+    for one in looked:
+        standing = arrivals.get(one.mailbox_id, {})
+        for sighting in one.scan.sightings:
+            match = sighting.match
+            if match is None or match.test not in tests or sighting.place not in standing:
+                continue
+            given = Found(standing[sighting.place], one.facts[sighting.place], match.kind, match.where)
+            found.setdefault((match.test, one.mailbox_id), []).append(given)
+    return _give(found, tests, now)
 
 
-def _give(test: SeedTest, mailbox_id: int, found: Sequence[Found], now: datetime) -> bool:
-    result = test.results.filter(mailbox_id=mailbox_id).select_related("mailbox").first()
-    if result is None:
-        return False
-    begun = matching.first_arrival(test, now) if test.status in OPEN_STATUSES else False
-    if begun:
-        result.refresh_from_db()  # the first arrival has just set its deadline
-    matching.give(test, result, sorted(found, key=lambda one: one.arrival.internaldate), now)
+def _give(
+    found: Mapping[tuple[int, int], Sequence[Found]], tests: dict[int, SeedTest], now: datetime
+) -> list[SeedTest]:
+    """`found` by test and mailbox; those without a result are nobody's."""
+    if not found:
+        return []
+    wanted = _results_in({mailbox_id for _, mailbox_id in found}).filter(test_id__in={test_id for test_id, _ in found})
+    pairs = set(wanted.values_list("test_id", "mailbox_id")) & found.keys()
+    opened = [tests[test_id] for test_id in sorted({test_id for test_id, _ in pairs}) if tests[test_id].is_open]
+    begun = [test for test in opened if matching.first_arrival(test, now)]
+    # Read only now: the first arrival has set their deadlines.
+    results = [one for one in wanted.select_related("mailbox") if (one.test_id, one.mailbox_id) in pairs]
+    matching.give(
+        [
+            matching.Given(
+                tests[one.test_id],
+                one,
+                sorted(found[one.test_id, one.mailbox_id], key=lambda one: one.arrival.internaldate),
+            )
+            for one in results
+        ],
+        now,
+    )
     return begun
 
 
 def attach(test: SeedTest, arrivals: Iterable[Arrival], *, kind: MatchKind, where: str, now: datetime) -> int:
     """Give arrivals that are in the ledger already to a test. Returns how many found a result."""
-    given = 0
     with transaction.atomic():
         test = SeedTest.objects.select_for_update().get(pk=test.pk)
-        for arrival in sorted(arrivals, key=lambda one: one.internaldate):
-            facts = matching.read_facts(ledger.header_block(arrival), arrival.mailbox)
-            if not test.results.filter(mailbox_id=arrival.mailbox_id).exists():
-                continue
-            _give(test, arrival.mailbox_id, [Found(arrival, facts, kind, where)], now)
-            given += 1
-    return given
+        mailboxes = set(test.results.order_by().values_list("mailbox_id", flat=True))
+        found: dict[tuple[int, int], list[Found]] = {}
+        for arrival in arrivals:
+            if arrival.mailbox_id in mailboxes:
+                facts = matching.read_facts(ledger.header_block(arrival), arrival.mailbox)
+                given = Found(arrival, facts, kind, where)
+                found.setdefault((test.pk, arrival.mailbox_id), []).append(given)
+        _give(found, {test.pk: test}, now)
+    return sum(map(len, found.values()))
 
 
 def _read_again(changed: Iterable[Arrival], tests: dict[int, SeedTest], now: datetime) -> None:
     """A place is gone or a tab was answered: the results it belongs to are read anew."""
     ids = {arrival.result_id for arrival in changed if arrival.result_id}
-    for result in SeedResult.objects.filter(pk__in=ids, test_id__in=tests):
-        matching.read_again(tests[result.test_id], result, now)
+    if ids:
+        results = SeedResult.objects.filter(pk__in=ids, test_id__in=tests).select_related("mailbox")
+        matching.read_again([matching.Given(tests[one.test_id], one) for one in results], now)
 
 
 def _conclude(look: Look, scan: ScanResult, tests: dict[int, SeedTest], now: datetime) -> None:
@@ -237,19 +312,26 @@ def _window_used(look: Look, scan: ScanResult) -> float | None:
     return max(counts) / look.window if look.window and counts else None
 
 
-def _healthy(look: Look, scan: ScanResult, now: datetime, *, moved: bool) -> None:
-    """The mailbox answered: its state, and when it is looked into next."""
-    values: dict[str, object] = {
-        **health_of(look, scan),
-        "last_good_poll_at": now,
-        "next_poll_at": now if scan.backlog or moved else next_look(look.claim.mailbox_id, now),
-    }
-    if scan.quota_used is not None:
-        values["quota_used"] = scan.quota_used
-    if look.rechecks or moved:
+def _free(looked: Sequence[Seen], moved: Collection[int], now: datetime) -> None:
+    """The mailboxes answered: their claims end, with their state and when they are looked into next."""
+    due = next_looks([one.mailbox_id for one in looked], now)
+    due |= {one.mailbox_id: now for one in looked if one.scan.backlog or one.mailbox_id in moved}
+    looks.finish_good([one.look.claim for one in looked], now, due)
+    for one in looked:
+        if values := _changed(one, moved=one.mailbox_id in moved, now=now):
+            Mailbox.objects.filter(pk=one.mailbox_id).update(**values)
+
+
+def _changed(one: Seen, *, moved: bool, now: datetime) -> dict[str, object]:
+    """What the look says of the mailbox itself, where the row does not say it already."""
+    health = health_of(one.look, one.scan)
+    values = {name: value for name, value in health.items() if getattr(one.mailbox, name) != value}
+    if one.scan.quota_used is not None:
+        values["quota_used"] = one.scan.quota_used
+    if one.look.rechecks or moved:
         # A second place of a known message: it was moved or copied, and only a look at the first place can tell.
         values["rechecked_at"] = None if moved else now
-    Mailbox.objects.filter(pk=look.claim.mailbox_id).update(**values)
+    return values
 
 
 def health_of(look: Look, scan: ScanResult) -> dict[str, object]:
@@ -285,26 +367,24 @@ def fail(claim: claims.Claim, error: PlacementError) -> bool:
     return True
 
 
-def next_look(mailbox_id: int, now: datetime) -> datetime:
-    """When this mailbox is looked into next, from what its results wait for."""
-    waits = [_wait(result) for result in _watched_results(mailbox_id, now)]
-    return cadence.next_poll(now, waits, pace=settings.PACE, jitter=random.uniform(-1, 1))
+def next_looks(ids: Sequence[int], now: datetime) -> dict[int, datetime]:
+    """When these mailboxes are looked into next, from what their results wait for."""
+    waits: dict[int, list[cadence.Wait]] = {mailbox_id: [] for mailbox_id in ids}
+    for one in looks.waits_of(ids, now):
+        waits[one.mailbox_id].append(_wait(one))
+    return {
+        mailbox_id: cadence.next_poll(now, some, pace=settings.PACE, jitter=random.uniform(-1, 1))
+        for mailbox_id, some in waits.items()
+    }
 
 
-def _watched_results(mailbox_id: int, now: datetime) -> Iterable[SeedResult]:
-    concerned = Q(test__status__in=OPEN_STATUSES) | Q(test__watch_until__gt=now)
-    return SeedResult.objects.filter(concerned, mailbox_id=mailbox_id).select_related("test")
-
-
-def _wait(result: SeedResult) -> cadence.Wait:
-    test = result.test
-    started = result.dispatched_at or test.sent_at or test.first_arrival_at
+def _wait(one: looks.Waiting) -> cadence.Wait:
     return cadence.Wait(
-        waiting=result.placement == WAITING and test.is_open,
-        sent_at=started,
-        deadline_at=result.deadline_at,
-        full_check_started_at=result.full_check_started_at,
-        completed_at=test.completed_at,
-        watch_until=test.watch_until,
-        least_seconds=pacing.seconds_between_looks(result.provider),
+        waiting=one.placement == WAITING and one.test_is_open,
+        sent_at=one.dispatched_at or one.sent_at or one.first_arrival_at,
+        deadline_at=one.deadline_at,
+        full_check_started_at=one.full_check_started_at,
+        completed_at=one.completed_at,
+        watch_until=one.watch_until,
+        least_seconds=pacing.seconds_between_looks(one.provider),
     )

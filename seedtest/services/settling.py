@@ -7,11 +7,8 @@ the mailbox, and must not be put to sleep by a plan that did not know it.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
-from django.conf import settings
 from django.db import transaction
 
 from placement.vocabulary import FolderState, Placement, ScanResult
@@ -19,21 +16,21 @@ from seedtest import crashing
 from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.mailboxes import FolderCursor, Mailbox
-from seedtest.services import cadence, pacing, recording, warm
+from seedtest.services import recording, warm
 from seedtest.services.recording import Look
 
 WAITING = Placement.WAITING.value
 
 
-def is_unchanged(mailbox: Mailbox, look: Look, scan: ScanResult) -> bool:
-    """Does the scan say nothing that `mailbox`, as read before it, does not say already?"""
+def is_unchanged(mailbox: Mailbox, folders: Iterable[FolderCursor], look: Look, scan: ScanResult) -> bool:
+    """Does the scan say nothing that the mailbox and its folders, as read before it, do not say already?"""
     news = scan.sightings or scan.gone or scan.tabs or scan.full_check or scan.backlog
     if news or look.rechecks or scan.quota_used is not None:
         return False
     health = recording.health_of(look, scan)
     if any(getattr(mailbox, name) != value for name, value in health.items()):
         return False
-    rows = {row.name: row for row in mailbox.folders.all()}
+    rows = {row.name: row for row in folders}
     return all(_is_known(rows.get(state.folder.name[:512]), state) for state in scan.folders)
 
 
@@ -55,30 +52,8 @@ def settle(looked: Sequence[claims.Claim]) -> set[int]:
         held = looks.lock(looked)
         if not held:
             return set()
-        done = looks.finish_unchanged(held, now, _next_looks([claim.mailbox_id for claim in held], now))
+        done = looks.finish_good(held, now, recording.next_looks([claim.mailbox_id for claim in held], now))
         warm.keep(held, now)
         crashing.here(crashing.Place.BEFORE_COMMIT)
     crashing.here(crashing.Place.AFTER_COMMIT)
     return set(done)
-
-
-def _next_looks(ids: Sequence[int], now: datetime) -> dict[int, datetime]:
-    waits: dict[int, list[cadence.Wait]] = {mailbox_id: [] for mailbox_id in ids}
-    for one in looks.waits_of(ids, now):
-        waits[one.mailbox_id].append(_wait(one))
-    return {
-        mailbox_id: cadence.next_poll(now, some, pace=settings.PACE, jitter=random.uniform(-1, 1))
-        for mailbox_id, some in waits.items()
-    }
-
-
-def _wait(one: looks.Waiting) -> cadence.Wait:
-    return cadence.Wait(
-        waiting=one.placement == WAITING and one.test_is_open,
-        sent_at=one.dispatched_at or one.sent_at or one.first_arrival_at,
-        deadline_at=one.deadline_at,
-        full_check_started_at=one.full_check_started_at,
-        completed_at=one.completed_at,
-        watch_until=one.watch_until,
-        least_seconds=pacing.seconds_between_looks(one.provider),
-    )

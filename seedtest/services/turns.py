@@ -15,6 +15,9 @@ from django.db import connection
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
+#: How long seats are waited for beyond the first.
+GATHERING_SECONDS = 0.05
+
 _writer = threading.RLock()
 
 
@@ -32,29 +35,39 @@ class Seats:
     """How many sessions the process may hold at once. A mailbox is claimed only when there is a seat for it."""
 
     def __init__(self, count: int) -> None:
-        self._free = threading.Semaphore(count)
+        self._most = self._free = count
+        self._changed = threading.Condition()
+        self._line = threading.Lock()
 
     def take(self, wanted: int) -> int:
-        """At least one seat, waited for, and up to `wanted` where they are free."""
-        self._free.acquire()
-        count = 1
-        while count < wanted and self._free.acquire(blocking=False):
-            count += 1
+        """At least one seat, waited for, and up to `wanted` where they are free.
+
+        One caller gathers at a time, and once it could sit down waits a moment for more: seats taken one by one as they
+        become free would make as many claims and commits as there are looks.
+        """
+        enough = min(wanted, max(1, self._most // 2))
+        with self._line, self._changed:
+            self._changed.wait_for(lambda: self._free > 0)
+            self._changed.wait_for(lambda: self._free >= enough, timeout=GATHERING_SECONDS)
+            count = min(wanted, self._free)
+            self._free -= count
         return count
 
     def leave(self, count: int = 1) -> None:
         if count:
-            self._free.release(count)
+            with self._changed:
+                self._free += count
+                self._changed.notify_all()
 
 
 @lru_cache(maxsize=1)
 def seats() -> Seats:
-    return Seats(settings.POLL_THREADS)
+    return Seats(settings.POLL_SESSIONS)
 
 
 @lru_cache(maxsize=1)
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(settings.POLL_THREADS, thread_name_prefix="look")
+    return ThreadPoolExecutor(settings.POLL_SESSIONS, thread_name_prefix="look")
 
 
 def as_they_end(work: Callable[[Asked], Answered], asked: Sequence[Asked], *, every: float) -> Iterator[list[Answered]]:

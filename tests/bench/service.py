@@ -26,8 +26,8 @@ from tests.live.service import Service
 
 #: More would only take longer: the rate is one of CPU.
 MOST_MAILBOXES = 400
-#: As the service comes.
-THREADS = 16
+#: As the service comes: messages worked on at once, and IMAP sessions at once.
+THREADS, SESSIONS = 16, 50
 TOGETHER = {"grouped": 50, "one by one": 1}
 COLUMNS = ("through Celery and PostgreSQL, 1 test", "new mail", "mailboxes/s", "of the engine's", "worker CPU ms")
 #: Delivery → recorded: messages of a run, and the seconds between two.
@@ -75,7 +75,7 @@ def _running(users: list[str], **environment: str) -> Iterator[Stack]:
         redis = stack.enter_context(Redis())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="seedtest-bench-")))
         words = {"LEASE_SECONDS": "150", "SESSION_DEADLINE": "90", "DISPATCH_SECONDS": "30", "LOG_LEVEL": "WARNING"}
-        words |= {"POLL_THREADS": str(THREADS), "KEEP_SESSIONS": str(len(users))}
+        words |= {"POLL_SESSIONS": str(SESSIONS), "KEEP_SESSIONS": str(len(users))}
         service = Service(folder, database, redis.url, **words, **environment)
         stack.callback(service.__exit__)
         service.manage("migrate", "--verbosity=0")
@@ -97,7 +97,7 @@ def _rates(settings: Settings) -> None:
         table = Table(f"The service, 0 ms, {len(users)} mailboxes, {_sessions(stack)}", COLUMNS)
         port = stack.world.dovecot.imaps_port
         engine = passes(
-            stack.world, "ours warm", port, users, settings, news=(True, False), concurrency=THREADS
+            stack.world, "ours warm", port, users, settings, news=(True, False), concurrency=SESSIONS
         )  # fmt: skip
         for new, one in engine.items():
             table.add("(the engine alone, warm)", "1" if new else "0", one.per_second.text(0), "1.00", "")

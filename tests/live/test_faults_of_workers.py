@@ -170,7 +170,7 @@ def housekeep(service: Service) -> None:
 def many(service: Service, dovecot: Dovecot) -> Iterator[Scene]:
     """A hundred mailboxes for 128 poll threads, on a database that gives the service 40 connections."""
     service.processes.pop("poll").__exit__()
-    patient = {"LEASE_SECONDS": "25", "SESSION_DEADLINE": "20", "POLL_THREADS": "128"}
+    patient = {"LEASE_SECONDS": "25", "SESSION_DEADLINE": "20", "POLL_SESSIONS": "128"}
     service.start("poll", service.worker("poll", "threads", 128, **patient))
     yield set_scene(service, dovecot, "crowd", CROWD, tls="none")
     assert "too many connections" not in service.logs()

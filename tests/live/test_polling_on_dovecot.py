@@ -110,8 +110,8 @@ def test_a_test_opened_while_a_poll_runs_loses_nothing(workspace, add, dovecot, 
     opened: list[models.SeedTest] = []
     plan = polling._plan
 
-    def plan_then_open(look, mailbox):
-        planned = plan(look, mailbox)
+    def plan_then_open(look, job):
+        planned = plan(look, job)
         opened.append(open_test(workspace))
         dovecot.deliver("su-06", campaign(token_of(opened[0])))
         return planned

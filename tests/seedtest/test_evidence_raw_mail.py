@@ -75,12 +75,15 @@ def test_the_operators_pool_keeps_nothing(keeping, make_seed):
 def test_a_poll_asks_for_bodies_exactly_where_they_are_kept(keeping, make_seed, now):
     seed = make_seed(keeping)
     claim = look_at(seed).claim
-    look = polling._look(claim, seed.mailbox, now)
-    assert polling._order(seed.mailbox, look, is_new=False).keep_body_bytes == 512 * 1024
+
+    def asked_for() -> int:
+        (job,) = polling._read([claim], now)
+        return polling._order(job.mailbox, polling._look(job), is_new=False).keep_body_bytes
+
+    assert asked_for() == 512 * 1024
     keeping.keep_raw = False
     keeping.save()
-    mailbox = models.Mailbox.objects.get(pk=seed.mailbox_id)
-    assert polling._order(mailbox, polling._look(claim, mailbox, now), is_new=False).keep_body_bytes == 0
+    assert asked_for() == 0
 
 
 def test_a_message_is_kept_byte_for_byte_with_its_sum(keeping, make_seed, make_test):

@@ -55,7 +55,7 @@ SAID = {name: default for name, default in CODE.items() if default not in (UNSAI
 
 
 def test_the_code_reads_settings_at_all():
-    assert {"SECRET_KEY", "DATABASE_URL", "DB_POOL_SIZE", "MEDIA_ROOT", "POLL_THREADS"} <= CODE.keys()
+    assert {"SECRET_KEY", "DATABASE_URL", "DB_POOL_SIZE", "MEDIA_ROOT", "POLL_SESSIONS"} <= CODE.keys()
 
 
 def test_the_example_has_the_settings_of_the_code_and_of_the_compose_file():

@@ -29,13 +29,14 @@ def seeds(cast, make_seed):
     return made
 
 
-def mailbox_of(seed) -> models.Mailbox:
-    return polling._read([seed.mailbox_id])[seed.mailbox_id]
+def is_unchanged(seed, scan) -> bool:
+    look = look_at(seed)
+    (job,) = polling._read([look.claim], db_now())
+    return settling.is_unchanged(job.mailbox, job.folders, look, scan)
 
 
 def test_the_same_scan_again_is_unchanged(seeds):
-    look = look_at(seeds[0])
-    assert settling.is_unchanged(mailbox_of(seeds[0]), look, scanned())
+    assert is_unchanged(seeds[0], scanned())
 
 
 @pytest.mark.parametrize(
@@ -51,14 +52,12 @@ def test_the_same_scan_again_is_unchanged(seeds):
     ],
 )
 def test_whatever_has_to_be_written_is_no_unchanged_look(seeds, scan):
-    look = look_at(seeds[0])
-    assert not settling.is_unchanged(mailbox_of(seeds[0]), look, scan)
+    assert not is_unchanged(seeds[0], scan)
 
 
 def test_a_mailbox_that_recovers_is_not_unchanged(seeds):
     models.Mailbox.objects.filter(pk=seeds[0].mailbox_id).update(fail_count=2)
-    look = look_at(seeds[0])
-    assert not settling.is_unchanged(mailbox_of(seeds[0]), look, scanned())
+    assert not is_unchanged(seeds[0], scanned())
 
 
 def test_settled_mailboxes_are_free_and_sleep_as_the_cadence_says(seeds):

@@ -42,7 +42,7 @@ def seeds(cast, make_seed, make_test, server):
 
 
 def row(seed) -> models.Mailbox:
-    return polling._read([seed.mailbox_id])[seed.mailbox_id]
+    return models.Mailbox.objects.select_related("egress", "oauth").get(pk=seed.mailbox_id)
 
 
 def poll(*seeds) -> int:
@@ -210,8 +210,7 @@ def test_a_warm_look_takes_no_turn(worker, seeds, monkeypatch):
 
 
 def test_a_look_whose_commit_was_refused_keeps_no_session(worker, seeds, monkeypatch):
-    monkeypatch.setattr(polling.settling, "is_unchanged", lambda *_: False)
-    monkeypatch.setattr(recording.claims, "finish", lambda *_, **__: False)
+    monkeypatch.setattr(recording.looks, "lock", lambda _: [])
     assert poll(seeds[0]) == 0
     assert len(worker.store) == 0
 
