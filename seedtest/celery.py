@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "seedtest.settings")
 POLL, SUSPECT, WORK = "poll", "poll-suspect", "work"
 
 TRANSPORT_ALIASES["filesystem"] = "seedtest.folder_transport:Transport"
+TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = "seedtest.redis_transport:Transport"
 
 #: tick → seconds between two. A tick's message expires after its interval: late ticks are not caught up.
 TICKS: dict[str, float] = {

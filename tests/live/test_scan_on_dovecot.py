@@ -107,7 +107,8 @@ def test_fifty_open_tests_cost_the_commands_of_one(dovecot):
     many = [RULE, *(MarkerRule(test, MarkerKind.TOKEN, f"{test:026d}") for test in range(2, 51))]
     one, fifty = (run(dovecot, user, before, rules=rules).traffic for rules in ([RULE], many))
     assert (fifty.commands, fifty.writes) == (one.commands, one.writes) == (6, 2)
-    assert fifty.bytes_in == one.bytes_in
+    # Not to the byte: Dovecot says how long each command took, in as many words as there is to say.
+    assert fifty.bytes_in <= one.bytes_in * 1.05
 
 
 def test_scanning_changes_no_flag(dovecot):

@@ -49,6 +49,7 @@ ARROWS = {
     "name_servers": {"placement"},
     "env": set(),
     "folder_transport": set(),
+    "redis_transport": set(),
     "models": {"crypto", "placement"},
     "reports": {"models", "placement"},
     "channels": {"netguard", "guarded_http", "reports"},
