@@ -6,7 +6,7 @@ for up to fifty mailboxes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -92,22 +92,25 @@ class Asked:
     valid_until: datetime
 
 
-def markers_of(mailbox_id: int, now: datetime, kinds: Sequence[str]) -> list[Asked]:
-    """The markers of every test over this mailbox that was not cancelled, open or ended, while they are valid."""
-    wanted = ", ".join(f"%(kind{number})s" for number, _ in enumerate(kinds))
+def markers_of(ids: Iterable[int], now: datetime) -> dict[int, list[Asked]]:
+    """By mailbox, the markers of every test over it that was not cancelled, open or ended, while they are valid."""
     rows = _execute(
-        f"""SELECT DISTINCT m.id, m.test_id, m.kind, m.value, m.header, m.from_domain, m.in_body, m.valid_from,
-                   m.valid_until
-            FROM seedtest_marker m JOIN seedtest_seedtest t ON t.id = m.test_id
-            JOIN seedtest_seedresult r ON r.test_id = t.id
-            WHERE r.mailbox_id = %(mailbox)s AND t.status IN ({_OPEN}, {_ENDED}) AND m.valid_until > %(now)s
-              AND m.kind IN ({wanted})""",
-        {"mailbox": mailbox_id, "now": now} | {f"kind{number}": kind for number, kind in enumerate(kinds)},
+        f"""SELECT DISTINCT r.mailbox_id, m.id, m.test_id, m.kind, m.value, m.header, m.from_domain, m.in_body,
+                   m.valid_from, m.valid_until
+            FROM seedtest_seedresult r JOIN seedtest_seedtest t ON t.id = r.test_id
+            JOIN seedtest_marker m ON m.test_id = t.id
+            WHERE r.mailbox_id IN ({_id_list(sorted(ids))}) AND t.status IN ({_OPEN}, {_ENDED})
+              AND m.valid_until > %(now)s""",
+        {"now": now},
     )
-    return [
-        Asked(test_id, kind, value, header, domain, bool(in_body), _moment(begins), _moment(ends))
-        for _, test_id, kind, value, header, domain, in_body, begins, ends in rows
-    ]
+    known: dict[int, Asked] = {}
+    found: dict[int, list[Asked]] = {}
+    for mailbox_id, marker_id, test_id, kind, value, header, domain, in_body, begins, ends in rows:
+        if marker_id not in known:
+            window = (_moment(begins), _moment(ends))
+            known[marker_id] = Asked(test_id, kind, value, header, domain, bool(in_body), *window)
+        found.setdefault(mailbox_id, []).append(known[marker_id])
+    return found
 
 
 def lock(claims: Sequence[Claim]) -> list[Claim]:

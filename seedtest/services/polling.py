@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -142,6 +143,9 @@ def _poll_together(ids: Sequence[int], *, owner: str, suspect: bool) -> int:
         jobs = _claim(ids, owner=owner, suspect=suspect)
     finally:
         seats.leave(len(ids) - len(jobs))
+        release_connection()
+    if not jobs:
+        return 0
 
     def run(job: Job) -> Ended:
         try:
@@ -151,9 +155,11 @@ def _poll_together(ids: Sequence[int], *, owner: str, suspect: bool) -> int:
 
     committed, failures = 0, []
     for ended in turns.as_they_end(run, jobs, every=GROUPED_SECONDS):
-        committed += _settled(ended, failures)
-    if failures:
-        raise failures[0]  # now that the others are safe
+        settled = _settle(ended)
+        committed += settled.committed
+        failures += settled.failures
+    for failure in failures:
+        raise failure  # now that all others are safe
     return committed
 
 
@@ -166,9 +172,7 @@ def _claim(ids: Sequence[int], *, owner: str, suspect: bool) -> list[Job]:
         return []
     crashing.here(crashing.Place.AFTER_CLAIM)
     ids = [claim.mailbox_id for claim in claimed]
-    jobs = _read(claimed, now)
-    release_connection()
-    return jobs
+    return _read(claimed, now)
 
 
 def _read(claimed: Sequence[claims.Claim], now: datetime) -> list[Job]:
@@ -186,29 +190,58 @@ def _read(claimed: Sequence[claims.Claim], now: datetime) -> list[Job]:
     ]
 
 
-def _settled(ended: Sequence[Ended], failures: list[Exception]) -> int:
-    """Commit what is still to be committed. Returns how many looks are."""
+class Settled(NamedTuple):
+    """What became of some looks."""
+
+    committed: int
+    failures: Sequence[Exception] = ()
+
+
+def _settle(ended: Sequence[Ended]) -> Settled:
+    """Commit what is still to be committed: what was found together with the finds of other polls that wait."""
     with turns.writing():
         done = settling.settle([one.claim for one in ended if one.unchanged])
-        done |= _recorded([one.news for one in ended if one.news], failures)
     release_connection()
+    news = [one.news for one in ended if one.news]
+    found = _finds.ask(news) if news else Settled(0)
     warm.close_rest([one.claim for one in ended])
-    return len(done) + sum(one.committed for one in ended)
+    return Settled(len(done) + found.committed + sum(one.committed for one in ended), found.failures)
 
 
-def _recorded(news: Sequence[recording.Seen], failures: list[Exception]) -> set[int]:
+def _record_all(groups: Sequence[Sequence[recording.Seen]]) -> list[Settled]:
+    news = [one for group in groups for one in group]
+    done, failures = set[int](), dict[int, Exception]()
+    try:
+        for start in range(0, len(news), HINT_LIMIT):
+            with turns.writing():
+                done |= _record(news[start : start + HINT_LIMIT], failures)
+    finally:
+        release_connection()
+    return [
+        Settled(
+            sum(one.mailbox_id in done for one in group),
+            [failures[one.mailbox_id] for one in group if one.mailbox_id in failures],
+        )
+        for group in groups
+    ]
+
+
+def _record(news: Sequence[recording.Seen], failures: dict[int, Exception]) -> set[int]:
     """What a look found must not be lost to another that cannot be recorded: then each is recorded alone."""
     try:
-        return recording.record_together(news) if news else set()
+        return recording.record_together(news)
     except Exception as error:
         if len(news) == 1:
             logger.error("mailbox %s: what was found could not be recorded", news[0].mailbox_id)
-            failures.append(error)
+            failures[news[0].mailbox_id] = error
             return set()
-        logger.warning(
-            "%s looks could not be recorded together (%s), recording each alone", len(news), type(error).__name__
-        )
-    return set().union(*(_recorded([one], failures) for one in news))
+        logger.warning("%s finds could not be recorded together, each alone now: %s", len(news), type(error).__name__)
+    return set().union(*(_record([one], failures) for one in news))
+
+
+#: One commit of finds at a time: the others of this process gather meanwhile, and none waits for the row of a test that
+#: another of them holds.
+_finds = turns.Desk(_record_all, most=HINT_LIMIT)
 
 
 def _run(job: Job) -> Ended:
@@ -270,7 +303,7 @@ def look_into(plan: Plan) -> ScanResult:
             provider=plan.provider,
             cursors=plan.cursors,
             overrides=plan.overrides,
-            ask=lambda: ask_rules(plan.look),
+            ask=lambda: _rules.ask(plan.look),
             order=plan.order,
         )
     except BaseException:
@@ -360,13 +393,24 @@ def _recheck(mailbox: Mailbox, now: datetime) -> Iterable[Place]:
     return [Place(row.folder.name, row.uidvalidity, row.uid) for row in rows[:500]]
 
 
-def ask_rules(look: Look) -> list[MarkerRule]:
-    """The markers that mail in this mailbox may carry. Asked after the fetch returned, so none can be too new."""
+def _rules_of(asking: Sequence[Look]) -> list[list[MarkerRule]]:
+    """The markers that mail in these mailboxes may carry; in one that is lent, only those nobody else could know."""
     try:
-        kinds = [MarkerKind.TOKEN.value] if look.shared else [kind.value for kind in MarkerKind]
-        return [_rule(marker) for marker in looks.markers_of(look.claim.mailbox_id, look.started_at, kinds)]
+        markers = looks.markers_of({look.claim.mailbox_id for look in asking}, min(look.started_at for look in asking))
     finally:
         release_connection()
+    return [
+        [
+            _rule(marker)
+            for marker in markers.get(look.claim.mailbox_id, ())
+            if marker.valid_until > look.started_at and (not look.shared or marker.kind == MarkerKind.TOKEN.value)
+        ]
+        for look in asking
+    ]
+
+
+#: Asked after the fetch returned, so that no marker can be too new.
+_rules = turns.Desk(_rules_of, most=HINT_LIMIT)
 
 
 def _rule(marker: looks.Asked) -> MarkerRule:

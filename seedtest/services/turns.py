@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db import connection
+
+from seedtest.services.idle_database import release_connection
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -58,6 +62,59 @@ class Seats:
             with self._changed:
                 self._free += count
                 self._changed.notify_all()
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting(Generic[Asked, Answered]):
+    asked: Asked
+    answers: list[Answered] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def is_served(self) -> bool:
+        return bool(self.answers) or self.error is not None
+
+
+class Desk(Generic[Asked, Answered]):
+    """Served one after another; whoever comes meanwhile is served together with all others who wait.
+
+    `serve` is given what at most `most` callers ask, and answers each in the same order. It begins after all of them
+    have come. Under load its groups grow by themselves; a caller who is alone is served at once.
+    """
+
+    def __init__(self, serve: Callable[[Sequence[Asked]], Sequence[Answered]], *, most: int) -> None:
+        self._serve, self._most = serve, most
+        self._waiting: deque[_Waiting[Asked, Answered]] = deque()
+        self._turn = threading.Lock()
+
+    def ask(self, asked: Asked) -> Answered:
+        """The answer; raises what serving raised, which may be another caller's doing.
+
+        Gives the caller's database connection back: whoever serves needs one, and those who wait could hold them all.
+        """
+        if connection.in_atomic_block:
+            return self._serve([asked])[0]
+        release_connection()
+        mine = _Waiting[Asked, Answered](asked)
+        self._waiting.append(mine)
+        while not mine.is_served:
+            with self._turn:
+                if not mine.is_served:
+                    self._serve_some()
+        if mine.error is not None:
+            raise mine.error
+        return mine.answers[0]
+
+    def _serve_some(self) -> None:
+        some = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        try:
+            for one, answer in zip(some, self._serve([one.asked for one in some]), strict=True):
+                one.answers.append(answer)
+        except BaseException as error:
+            for one in some:
+                one.error = error if isinstance(error, Exception) else RuntimeError("the thread that served has ended")
+            if not isinstance(error, Exception):
+                raise
 
 
 @lru_cache(maxsize=1)
