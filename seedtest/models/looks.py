@@ -115,7 +115,8 @@ def markers_of(ids: Iterable[int], now: datetime) -> dict[int, list[Asked]]:
 
 def lock(claims: Sequence[Claim]) -> list[Claim]:
     """Those of `claims` that are still ours, their rows locked in id order (the order everywhere)."""
-    locking = "FOR UPDATE" if connection.vendor == "postgresql" else ""
+    # Not FOR UPDATE: that waits for whoever writes rows that merely refer to the mailbox, as opening a test does.
+    locking = "FOR NO KEY UPDATE" if connection.vendor == "postgresql" else ""
     ids = _id_list([claim.mailbox_id for claim in claims])
     rows = _execute(f"SELECT id, lease_epoch FROM seedtest_mailbox WHERE id IN ({ids}) ORDER BY id {locking}", {})
     held = {Claim(*row) for row in rows}

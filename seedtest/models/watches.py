@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import connection
+
 from seedtest.models.claims import _STATES, SUSPECT_AFTER, Claim, _execute, _id_list, _moment, _skip_locked
 from seedtest.models.seedtests import OPEN_STATUSES
 
@@ -50,11 +52,17 @@ def candidates(now: datetime, *, ahead: timedelta) -> list[Candidate]:
     return [Candidate(*row[:5], row[5] and _moment(row[5]), (row[2], *row[6:])) for row in rows]
 
 
+def _in_order(ids: Sequence[int]) -> str:
+    """Rows are locked in id order, as commits of looks lock theirs."""
+    locking = "FOR NO KEY UPDATE" if connection.vendor == "postgresql" else ""
+    return f"SELECT id FROM seedtest_mailbox WHERE id IN ({_id_list(ids)}) ORDER BY id {locking}"
+
+
 def take(ids: Sequence[int], now: datetime, *, owner: str, until: datetime) -> set[int]:
     """Watch those of `ids` that nobody else watches; also how a watch goes on."""
     rows = _execute(
         f"""UPDATE seedtest_mailbox SET watch_owner = %(owner)s, watch_until = %(until)s
-            WHERE id IN ({_id_list(ids)})
+            WHERE id IN ({_in_order(ids)})
             AND (watch_until IS NULL OR watch_until <= %(now)s OR watch_owner = %(owner)s) RETURNING id""",
         {"now": now, "owner": owner, "until": until},
     )
@@ -64,7 +72,7 @@ def take(ids: Sequence[int], now: datetime, *, owner: str, until: datetime) -> s
 def release(ids: Sequence[int], *, owner: str) -> None:
     _execute(
         f"""UPDATE seedtest_mailbox SET watch_owner = '', watch_until = NULL
-            WHERE id IN ({_id_list(ids)}) AND watch_owner = %(owner)s RETURNING id""",
+            WHERE id IN ({_in_order(ids)}) AND watch_owner = %(owner)s RETURNING id""",
         {"owner": owner},
     )
 

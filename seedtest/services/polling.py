@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from placement import mailbox as engine
@@ -35,6 +34,7 @@ from seedtest.models.mailboxes import Arrival, FolderCursor, Mailbox
 from seedtest.models.seedtests import OPEN_STATUSES, Marker
 from seedtest.services import (
     cadence,
+    committing,
     examining,
     pacing,
     raw_mail,
@@ -45,6 +45,7 @@ from seedtest.services import (
     warm,
     ways_out,
 )
+from seedtest.services.committing import Ended
 from seedtest.services.idle_database import release_connection
 from seedtest.services.recording import Look
 
@@ -85,16 +86,6 @@ class Job:
     now: datetime
     shared: bool  # lent to several workspaces
     deadlines: Sequence[looks.Deadline]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A look that is over: committed already, or still to be committed together with others."""
-
-    claim: claims.Claim
-    committed: bool = False
-    unchanged: bool = False
-    news: recording.Seen | None = None
 
 
 def dispatch(now: datetime, send: Callable[[list[int], bool, str], None]) -> int:
@@ -148,16 +139,23 @@ def _poll_together(ids: Sequence[int], *, owner: str, suspect: bool) -> int:
         return 0
 
     def run(job: Job) -> Ended:
+        ended = None
         try:
-            return _run(job)
+            ended = _run(job)
         finally:
-            seats.leave()
+            if ended is None or ended.news is None:  # else when it is committed: what was found must not pile up
+                seats.leave()
+        return ended
 
-    committed, failures = 0, []
+    committed, failures = 0, list[Exception]()
     for ended in turns.as_they_end(run, jobs, every=GROUPED_SECONDS):
-        settled = _settle(ended)
-        committed += settled.committed
-        failures += settled.failures
+        try:
+            done = committing.commit(ended)
+            committed, failures = committed + done.committed, failures + done.failures
+        except Exception as error:
+            failures.append(error)
+        finally:
+            seats.leave(sum(one.news is not None for one in ended))
     for failure in failures:
         raise failure  # now that all others are safe
     return committed
@@ -188,60 +186,6 @@ def _read(claimed: Sequence[claims.Claim], now: datetime) -> list[Job]:
         for claim in claimed
         if (one := claim.mailbox_id) in mailboxes
     ]
-
-
-class Settled(NamedTuple):
-    """What became of some looks."""
-
-    committed: int
-    failures: Sequence[Exception] = ()
-
-
-def _settle(ended: Sequence[Ended]) -> Settled:
-    """Commit what is still to be committed: what was found together with the finds of other polls that wait."""
-    with turns.writing():
-        done = settling.settle([one.claim for one in ended if one.unchanged])
-    release_connection()
-    news = [one.news for one in ended if one.news]
-    found = _finds.ask(news) if news else Settled(0)
-    warm.close_rest([one.claim for one in ended])
-    return Settled(len(done) + found.committed + sum(one.committed for one in ended), found.failures)
-
-
-def _record_all(groups: Sequence[Sequence[recording.Seen]]) -> list[Settled]:
-    news = [one for group in groups for one in group]
-    done, failures = set[int](), dict[int, Exception]()
-    try:
-        for start in range(0, len(news), HINT_LIMIT):
-            with turns.writing():
-                done |= _record(news[start : start + HINT_LIMIT], failures)
-    finally:
-        release_connection()
-    return [
-        Settled(
-            sum(one.mailbox_id in done for one in group),
-            [failures[one.mailbox_id] for one in group if one.mailbox_id in failures],
-        )
-        for group in groups
-    ]
-
-
-def _record(news: Sequence[recording.Seen], failures: dict[int, Exception]) -> set[int]:
-    """What a look found must not be lost to another that cannot be recorded: then each is recorded alone."""
-    try:
-        return recording.record_together(news)
-    except Exception as error:
-        if len(news) == 1:
-            logger.error("mailbox %s: what was found could not be recorded", news[0].mailbox_id)
-            failures[news[0].mailbox_id] = error
-            return set()
-        logger.warning("%s finds could not be recorded together, each alone now: %s", len(news), type(error).__name__)
-    return set().union(*(_record([one], failures) for one in news))
-
-
-#: One commit of finds at a time: the others of this process gather meanwhile, and none waits for the row of a test that
-#: another of them holds.
-_finds = turns.Desk(_record_all, most=HINT_LIMIT)
 
 
 def _run(job: Job) -> Ended:
@@ -303,7 +247,7 @@ def look_into(plan: Plan) -> ScanResult:
             provider=plan.provider,
             cursors=plan.cursors,
             overrides=plan.overrides,
-            ask=lambda: _rules.ask(plan.look),
+            ask=lambda: _ask_rules(plan.look),
             order=plan.order,
         )
     except BaseException:
@@ -411,6 +355,14 @@ def _rules_of(asking: Sequence[Look]) -> list[list[MarkerRule]]:
 
 #: Asked after the fetch returned, so that no marker can be too new.
 _rules = turns.Desk(_rules_of, most=HINT_LIMIT)
+
+
+def _ask_rules(look: Look) -> list[MarkerRule]:
+    try:
+        return _rules.ask(look)
+    except DatabaseError as error:
+        logger.info("mailbox %s: asking for its markers alone: %s", look.claim.mailbox_id, error)
+        return _rules_of([look])[0]  # the trouble may have been another's
 
 
 def _rule(marker: looks.Asked) -> MarkerRule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from placement.errors import PlacementError
@@ -22,6 +23,8 @@ from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
 from seedtest.services import backing_off, cadence, ledger, marking, matching, pacing, raw_mail, waking, warm
 from seedtest.services.matching import Found
+
+logger = logging.getLogger(__name__)
 
 WAITING = Placement.WAITING.value
 #: What the header blocks of matched messages say, by place.
@@ -75,6 +78,13 @@ class Applied(NamedTuple):
     copies: Sequence[raw_mail.Copy] = ()
 
 
+class Committed(NamedTuple):
+    """The mailboxes whose claim was still ours, and what remains to be done: `finish` it."""
+
+    mailboxes: Collection[int]
+    applied: Applied = Applied()
+
+
 def record(look: Look, scan: ScanResult) -> bool:
     """Everything the scan saw, or nothing: False when the claim was lost meanwhile and the scan is discarded."""
     mailbox = Mailbox.objects.filter(pk=look.claim.mailbox_id).first()
@@ -82,22 +92,36 @@ def record(look: Look, scan: ScanResult) -> bool:
 
 
 def record_together(looked: Sequence[Seen]) -> set[int]:
-    """Commit several looks at once, each guarded by its own epoch. Returns the mailboxes whose claim was still ours."""
+    """Several looks at once, each guarded by its own epoch. Returns the mailboxes whose claim was still ours."""
+    committed = commit(looked)
+    finish(committed)
+    return set(committed.mailboxes)
+
+
+def commit(looked: Sequence[Seen]) -> Committed:
+    """The transaction of `record_together`."""
     with transaction.atomic():
         now = db_now()
         held = set(looks.lock([one.look.claim for one in looked]))
         mine = [one for one in looked if one.look.claim in held]
         if not mine:
-            return set()
+            return Committed(())
         applied = _apply(mine, now)
         _free(mine, applied.moved, now)
         warm.keep([one.look.claim for one in mine], now)
         crashing.here(crashing.Place.BEFORE_COMMIT)
     crashing.here(crashing.Place.AFTER_COMMIT)
-    raw_mail.store(applied.copies)
-    for test in applied.begun:
-        waking.wake_test(test, db_now())
-    return {one.mailbox_id for one in mine}
+    return Committed({one.mailbox_id for one in mine}, applied)
+
+
+def finish(committed: Committed) -> None:
+    """What waits for others and follows the commit. A wake-up that fails is made up for by the tick "closing"."""
+    raw_mail.store(committed.applied.copies)
+    for test in committed.applied.begun:
+        try:
+            waking.wake_test(test, db_now())
+        except DatabaseError as error:
+            logger.warning("the mailboxes of %s are woken later: %s", test.public_id, error)
 
 
 def _apply(looked: Sequence[Seen], now: datetime) -> Applied:
@@ -317,15 +341,22 @@ def _free(looked: Sequence[Seen], moved: Collection[int], now: datetime) -> None
     due = next_looks([one.mailbox_id for one in looked], now)
     due |= {one.mailbox_id: now for one in looked if one.scan.backlog or one.mailbox_id in moved}
     looks.finish_good([one.look.claim for one in looked], now, due)
+    health = {one.mailbox_id: health_of(one.look, one.scan) for one in looked}
+    # Compared with what it says now: watch, housekeeping and people write to it as well.
+    names = ("pk", *next(iter(health.values())))
+    told = {row["pk"]: row for row in Mailbox.objects.filter(pk__in=health).order_by().values(*names)}
     for one in looked:
-        if values := _changed(one, moved=one.mailbox_id in moved, now=now):
+        values = _changed(one, moved=one.mailbox_id in moved, now=now)
+        before, after = told[one.mailbox_id], health[one.mailbox_id]
+        if before["state"] != MailboxState.DISABLED and any(before[name] != after[name] for name in after):
+            values |= after
+        if values:
             Mailbox.objects.filter(pk=one.mailbox_id).update(**values)
 
 
 def _changed(one: Seen, *, moved: bool, now: datetime) -> dict[str, object]:
-    """What the look says of the mailbox itself, where the row does not say it already."""
-    health = health_of(one.look, one.scan)
-    values = {name: value for name, value in health.items() if getattr(one.mailbox, name) != value}
+    """What the look says of the mailbox itself, beside its health."""
+    values: dict[str, object] = {}
     if one.scan.quota_used is not None:
         values["quota_used"] = one.scan.quota_used
     if one.look.rechecks or moved:

@@ -19,7 +19,7 @@ WAITING = Placement.WAITING.value
 def wake(mailbox_ids: Iterable[int], now: datetime) -> int:
     """These mailboxes are due at once. Waits for polls that commit right now: they did not see what is new."""
     with transaction.atomic():
-        rows = Mailbox.objects.filter(pk__in=set(mailbox_ids)).order_by("pk").select_for_update()
+        rows = Mailbox.objects.filter(pk__in=set(mailbox_ids)).order_by("pk").select_for_update(no_key=True)
         late = [mailbox.pk for mailbox in rows.only("pk", "next_poll_at") if mailbox.next_poll_at > now]
         return Mailbox.objects.filter(pk__in=late).update(next_poll_at=now, dispatched_until=None)
 

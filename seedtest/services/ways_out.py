@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from seedtest import netguard
@@ -46,7 +47,8 @@ def assign(mailboxes: QuerySet[Mailbox], route: EgressRoute | None, *, now: date
     """
     if route is not None:
         mailboxes = mailboxes.filter(workspace=route.workspace_id)
-    ids = list(mailboxes.order_by().values_list("pk", flat=True))
-    changed = Mailbox.objects.filter(pk__in=ids).update(egress=route)
+    with transaction.atomic():
+        ids = list(mailboxes.order_by("pk").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+        changed = Mailbox.objects.filter(pk__in=ids).update(egress=route)
     waking.wake(ids, now)
     return changed

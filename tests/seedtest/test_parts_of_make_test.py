@@ -48,4 +48,12 @@ def test_a_part_that_names_no_failure_is_quoted_by_its_last_lines(parts):
 def test_what_the_run_before_said_is_forgotten(parts):
     parts("run", "One", "false")
     parts("begin")
+    parts("run", "Two", "true")
     assert parts("end")[0] == 0
+
+
+def test_a_run_that_lost_sight_of_a_part_has_not_passed(parts, tmp_path):
+    assert parts("end")[0] == 1, "nothing ran"
+    parts("run", "One", "true")
+    (tmp_path / "var" / "test" / "passed").unlink()
+    assert parts("end")[0] == 1

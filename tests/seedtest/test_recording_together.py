@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from placement.vocabulary import FullCheck, Place, Tab
 from seedtest import models
 from seedtest.models import claims
 from seedtest.models.clock import db_now
-from seedtest.services import polling, recording
+from seedtest.services import polling, recording, settling, turns
 from tests.seedtest.scans import INBOX, JUNK, LOOKED_EVERYWHERE, TRASH, UIDVALIDITY, block, look_at, scanned, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -200,3 +200,99 @@ def test_a_find_that_cannot_be_recorded_takes_no_other_with_it(seeds, test, monk
     lost = models.Mailbox.objects.filter(attempts__gt=0)
     assert {mailbox.pk for mailbox in lost} == poisoned, "their claims are lost, which makes them suspects"
     assert not models.Arrival.objects.filter(mailbox_id__in=poisoned).exists()
+
+
+@pytest.fixture
+def half_of_them_find(seeds, test, monkeypatch):
+    """Four looks find the test's message, four find nothing new."""
+    finders = {seed.mailbox_id for seed in seeds[::2]}
+
+    def look_into(plan):
+        return scanned(seen(INBOX, test=test)) if plan.mailbox.pk in finders else scanned()
+
+    monkeypatch.setattr(polling, "look_into", look_into)
+    moment = db_now()
+    models.Mailbox.objects.update(next_poll_at=moment, rechecked_at=moment, last_good_poll_at=moment)
+    return finders
+
+
+def poll_all(seeds) -> int:
+    return polling.poll([seed.mailbox_id for seed in seeds], owner="me")
+
+
+def in_hand() -> set[int]:
+    return set(models.Mailbox.objects.filter(lease_until__isnull=False).values_list("pk", flat=True))
+
+
+@pytest.fixture(autouse=True)
+def every_seat_is_given_back():
+    yield
+    assert turns.seats()._free == turns.seats()._most
+
+
+def test_unchanged_looks_that_cannot_be_committed_lose_no_find(seeds, half_of_them_find, test, monkeypatch):
+    def fail(claims):
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(settling, "settle", fail)
+    with pytest.raises(OperationalError):
+        poll_all(seeds)
+    assert placements(test) == ["inbox", "waiting"] * 4
+    assert not in_hand() & half_of_them_find
+
+
+def test_finds_that_need_more_memory_than_there_is_do_not_end_the_worker(seeds, half_of_them_find, test, monkeypatch):
+    commit = recording.commit
+
+    def tight(news):
+        if len(news) > 1 or news[0].mailbox_id == seeds[2].mailbox_id:
+            raise MemoryError
+        return commit(news)
+
+    monkeypatch.setattr(recording, "commit", tight)
+    assert poll_all(seeds) == 7
+    assert in_hand() == {seeds[2].mailbox_id}
+
+
+def test_a_database_that_is_gone_is_not_asked_once_for_each_find(seeds, half_of_them_find, test, monkeypatch):
+    asked: list[int] = []
+
+    def gone(news):
+        asked.append(len(news))
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(recording, "commit", gone)
+    with pytest.raises(OperationalError):
+        poll_all(seeds)
+    assert asked[1::2] == [1] * (len(asked) // 2) and sum(asked[::2]) == 4, "each group, then one of it, and no more"
+    assert in_hand() == half_of_them_find
+
+
+def test_a_wake_up_that_fails_after_the_commit_undoes_nothing(seeds, half_of_them_find, test, monkeypatch):
+    def fail(test, now):
+        raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(recording.waking, "wake_test", fail)
+    assert poll_all(seeds) == 8
+    assert placements(test) == ["inbox", "waiting"] * 4
+    assert not in_hand()
+
+
+def test_a_mailbox_that_was_switched_off_during_its_look_stays_off(seeds, test):
+    find = looked(seeds[0], seen(INBOX, test=test), junk_visible=False)
+    models.Mailbox.objects.filter(pk=seeds[0].mailbox_id).update(state="disabled")
+    recording.record_together([find])
+    assert models.Mailbox.objects.get(pk=seeds[0].mailbox_id).state == "disabled"
+    assert placements(test)[0] == "inbox"
+
+
+def test_a_refused_login_noted_during_the_look_is_forgiven_whole(seeds, test):
+    """`watch` may be refused while a kept session still works: the row must not say half of either."""
+    find = looked(seeds[0], seen(INBOX, test=test))
+    later = db_now() + timedelta(minutes=20)
+    models.Mailbox.objects.filter(pk=seeds[0].mailbox_id).update(
+        state="needs_sign_in", auth_fail_count=1, auth_backoff_until=later
+    )
+    recording.record_together([find])
+    mailbox = models.Mailbox.objects.get(pk=seeds[0].mailbox_id)
+    assert (mailbox.state, mailbox.auth_fail_count, mailbox.auth_backoff_until) == ("healthy", 0, None)
