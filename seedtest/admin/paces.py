@@ -22,6 +22,7 @@ class ProviderPaceAdmin(WorkspaceAdmin):
     """A row comes with the first login at a host. Empty figures follow the catalogue, also when it changes."""
 
     workspace_path = None
+    list_before_template = "seedtest/pace_note.html"
     view_roles = write_roles = tenancy.OPERATORS
     list_display = ("provider_name", "host", "sessions", "spacing")
     list_display_links = ("provider_name",)

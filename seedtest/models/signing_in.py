@@ -56,6 +56,7 @@ class ProviderPace(models.Model):
     )
 
     class Meta:
+        verbose_name, verbose_name_plural = "login pace", "login paces"
         ordering = ["provider", "host"]
         constraints = [
             models.UniqueConstraint(fields=["provider", "host"], name="provider_pace_once"),
