@@ -113,9 +113,6 @@ def _record(news: Sequence[recording.Seen], failures: dict[int, Exception]) -> l
     for number, one in enumerate(news):
         try:
             committed.append(recording.commit([one]))
-        except MemoryError:
-            # Let through, it would end Celery's whole worker. The claim stays lost, which makes the mailbox a suspect.
-            logger.error("mailbox %s: there was not enough memory to record what was found", one.mailbox_id)
         except OperationalError as error:
             logger.error("what was found in %s mailboxes could not be recorded: %s", len(news) - number, error)
             failures |= {left.mailbox_id: error for left in news[number:]}

@@ -157,7 +157,8 @@ def _poll_together(ids: Sequence[int], *, owner: str, suspect: bool) -> int:
         finally:
             seats.leave(sum(one.news is not None for one in ended))
     for failure in failures:
-        raise failure  # now that all others are safe
+        if not isinstance(failure, MemoryError):  # which, let through, would end Celery's whole worker
+            raise failure  # now that all others are safe
     return committed
 
 

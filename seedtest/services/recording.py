@@ -47,10 +47,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A look that is over: what the scan saw, in the mailbox as it was read before the look."""
+    """A look that is over, and what the scan saw."""
 
     look: Look
-    mailbox: Mailbox
     scan: ScanResult
     facts: Facts
 
@@ -67,7 +66,7 @@ class Seen:
 def seen(look: Look, mailbox: Mailbox, scan: ScanResult) -> Seen:
     """Reads the header blocks of what was found: outside the transaction, where it keeps nobody waiting."""
     matched = [one for one in scan.sightings if one.match]
-    return Seen(look, mailbox, scan, {one.place: matching.read_facts(one.header_block, mailbox) for one in matched})
+    return Seen(look, scan, {one.place: matching.read_facts(one.header_block, mailbox) for one in matched})
 
 
 class Applied(NamedTuple):
