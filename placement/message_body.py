@@ -5,18 +5,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
-from email import message_from_bytes
-from email.message import Message
 from typing import Final
 
 from placement.headers import Headers
+from placement.mime import MAX_MIME_FIELD, MimePart, parsed
 
 MAX_BODY: Final = 1024 * 1024
 _MAX_PARTS: Final = 50
 _MAX_TEXT: Final = 256 * 1024
 
 _MIME_FIELDS: Final = frozenset({"content-type", "content-transfer-encoding", "mime-version"})
-_MAX_MIME_FIELD: Final = 4096
 #: Each container deepens the parser's recursion, and makes it look at each line once more.
 _CONTAINER: Final = re.compile(rb"multipart/|message/", re.IGNORECASE)
 
@@ -24,6 +22,8 @@ _CONTAINER: Final = re.compile(rb"multipart/|message/", re.IGNORECASE)
 _TEXT_TYPE: Final = re.compile(r"text/[a-z0-9!#$&^_.+-]{1,60}")
 #: An unclosed quote makes no match, and the scan stops there: every start is looked at once.
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
+#: Python reads no decimal number of more than 4,300 digits.
+_ENDLESS_REFERENCE: Final = re.compile(r"&#[0-9]{4000,};?")
 _LOOKS_LIKE_MARKUP: Final = re.compile(r"<[a-zA-Z/!?]")
 _HIDDEN_STYLE: Final = re.compile(
     r"display\s{0,5}:\s{0,5}none|visibility\s{0,5}:\s{0,5}hidden|mso-hide\s{0,5}:\s{0,5}all"
@@ -43,7 +43,7 @@ def visible_texts(headers: Headers, raw_body: bytes) -> Iterator[tuple[str, str]
     body = raw_body[:MAX_BODY]
     if len(_CONTAINER.findall(body)) > _MAX_PARTS:
         return
-    for part in _text_parts(message_from_bytes(_mime_block(headers) + body)):
+    for part in _text_parts(parsed(_mime_block(headers) + body)):
         content_type = _text_type(part)
         text = _decoded(part)
         yield content_type, visible_html(text) if content_type == "text/html" else _unquoted(text)
@@ -64,7 +64,7 @@ def visible_html(markup: str) -> str:
         elif not hidden and not closes and _hides(name, token[3]):
             hidden, depth = name, 1
         pieces.append("" if name in _INLINE_TAGS else "\n")
-    return html.unescape("".join(pieces))
+    return html.unescape(_ENDLESS_REFERENCE.sub("\ufffd", "".join(pieces)))
 
 
 def _tokens(markup: str) -> Iterator[str | re.Match[str]]:
@@ -101,11 +101,11 @@ def _hides(name: str, attributes: str) -> bool:
 
 def _mime_block(headers: Headers) -> bytes:
     """Only what MIME needs: the parser never sees the sender's other fields."""
-    kept = [one.raw[:_MAX_MIME_FIELD].rstrip(b"\r\n") for one in headers.fields if one.name.lower() in _MIME_FIELDS]
+    kept = [one.raw[:MAX_MIME_FIELD].rstrip(b"\r\n") for one in headers.fields if one.name.lower() in _MIME_FIELDS]
     return b"\r\n".join([*kept, b"", b""])
 
 
-def _text_parts(message: Message) -> Iterator[Message]:
+def _text_parts(message: MimePart) -> Iterator[MimePart]:
     """Attached messages are somebody else's text, whoever attached them."""
     if message.is_multipart():
         if message.get_content_maintype() == "multipart":
@@ -116,12 +116,12 @@ def _text_parts(message: Message) -> Iterator[Message]:
         yield message
 
 
-def _text_type(part: Message) -> str:
+def _text_type(part: MimePart) -> str:
     named = part.get_content_type()
     return named if _TEXT_TYPE.fullmatch(named) else "text/plain"
 
 
-def _decoded(part: Message) -> str:
+def _decoded(part: MimePart) -> str:
     payload = part.get_payload(decode=True)
     raw = payload[:_MAX_TEXT] if isinstance(payload, bytes) else b""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from typing import Final
 
@@ -13,7 +14,7 @@ _HEX: Final = re.compile(rb"=([0-9A-Fa-f]{2})")
 #: NUL, and the half characters that UTF-7 lets through: no PostgreSQL text and no UTF-8 holds either.
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 #: Codecs that are no charset of mail: slow, warning, or raising on all input.
-_NO_CHARSETS: Final = frozenset({"punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape"})
+_NO_CHARSETS: Final = frozenset({"punycode", "idna", "undefined", "unicode-escape", "raw-unicode-escape"})
 
 
 def decode_words(text: str) -> str:
@@ -45,8 +46,8 @@ def _payload(encoding: str, text: str) -> bytes:
 
 
 def _decode(raw: bytes, charset: str) -> str:
-    name = charset.replace("-", "_")
     try:
-        return raw.decode("utf-8" if name in _NO_CHARSETS else charset or "ascii", "replace")
+        codec = codecs.lookup(charset or "ascii").name  # however it was spelled
+        return raw.decode("utf-8" if codec in _NO_CHARSETS else codec, "replace")
     except (LookupError, ValueError):
         return raw.decode("latin-1")

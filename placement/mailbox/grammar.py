@@ -33,7 +33,7 @@ _DATE = re.compile(
 )
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CODE = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT) (\d{1,10})\]", re.I)
-_NUMBER = re.compile(rb"\d{1,19}")
+_NUMBER = re.compile(rb"\d{1,18}")  # what a signed 64-bit column of a database holds
 _EXISTS = re.compile(rb"\* (\d{1,10}) EXISTS", re.I)
 _FETCH = re.compile(rb"\* \d{1,10} FETCH ", re.I)
 #: RFC 8474 4 allows less; whatever else a server says is no identity, and no database stores a NUL.
@@ -206,10 +206,10 @@ def _status(response: Response) -> dict[bytes, FolderStatus]:
     if not isinstance(raw_name, bytes):
         return {}
     numbers = _pairs(items)
-    uidvalidity, uidnext = _number(numbers.get("UIDVALIDITY")), _number(numbers.get("UIDNEXT"))
+    uidvalidity, uidnext = number(numbers.get("UIDVALIDITY")), number(numbers.get("UIDNEXT"))
     if not uidvalidity or not uidnext:
         return {}
-    return {name_key(raw_name): FolderStatus(uidvalidity, uidnext, _number(numbers.get("MESSAGES")))}
+    return {name_key(raw_name): FolderStatus(uidvalidity, uidnext, number(numbers.get("MESSAGES")))}
 
 
 def _pairs(token: Token) -> dict[str, Token]:
@@ -220,7 +220,8 @@ def _pairs(token: Token) -> dict[str, Token]:
     return {key.decode("latin-1").upper(): value for key, value in pairs if isinstance(key, bytes)}
 
 
-def _number(token: Token) -> int | None:
+def number(token: Token) -> int | None:
+    """None for what is no number, or for one of more than 18 digits."""
     if not isinstance(token, bytes) or not _NUMBER.fullmatch(token):
         return None
     return int(token)
@@ -254,7 +255,7 @@ def fetched_items(responses: Collection[Response]) -> dict[int, dict[str, Token]
         if not _FETCH.match(response[0]):
             continue
         items = _fetched_pairs(response)
-        uid = _number(items.get("UID"))
+        uid = number(items.get("UID"))
         if uid:
             found.setdefault(uid, {}).update(items)
     return found
@@ -285,7 +286,7 @@ def fetched_message(uid: int, items: Mapping[str, Token]) -> Fetched | None:
     return Fetched(
         uid=uid,
         internaldate=internal_date(items.get("INTERNALDATE")),
-        size=_number(items.get("RFC822.SIZE")) or 0,
+        size=number(items.get("RFC822.SIZE")) or 0,
         header_block=block[:HEADER_CAP],
         truncated=len(block) > HEADER_CAP,
         gm_msgid=_identity(items.get("X-GM-MSGID")),
@@ -337,6 +338,6 @@ def _shares(response: Response) -> Iterator[float]:
     if not isinstance(resources, list):
         return
     for used, limit in zip(resources[1::3], resources[2::3], strict=False):
-        amount, ceiling = _number(used), _number(limit)
+        amount, ceiling = number(used), number(limit)
         if amount is not None and ceiling:
             yield amount / ceiling

@@ -92,8 +92,8 @@ def _in_doubt(opened: Reply, known: KnownFolder, *, dry_run: bool) -> str:
 
 
 def _size(token: grammar.Token | None) -> int:
-    text = token if isinstance(token, bytes) else b""
-    return int(text) if text.isdigit() else -1
+    size = grammar.number(token)
+    return -1 if size is None else size
 
 
 def _all_ok(replies: Sequence[Reply]) -> None:

@@ -6,9 +6,9 @@ import base64
 import io
 import re
 from collections.abc import Iterator
-from email import message_from_bytes
 from email.generator import BytesGenerator
-from email.message import Message
+
+from placement.mime import MimePart, parsed
 
 _MAX_PARTS = 50
 _CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
@@ -21,14 +21,14 @@ def added(mime_header: bytes, body: bytes, line: str) -> bytes | None:
     """The body with `line` (ASCII without =) in each shown text part; None where there is no such part."""
     if len(_CONTAINER.findall(body)) > _MAX_PARTS:
         return None
-    message = message_from_bytes(mime_header + b"\r\n\r\n" + body)
+    message = parsed(mime_header + b"\r\n\r\n" + body)
     parts = list(_text_parts(message))
     for part in parts:
         _append(part, line.encode("ascii"))
     return _body_of(message) if parts else None
 
 
-def _text_parts(message: Message) -> Iterator[Message]:
+def _text_parts(message: MimePart) -> Iterator[MimePart]:
     for part in message.walk():
         shown = part.get_content_type() in ("text/plain", "text/html") and not part.is_multipart()
         wide = str(part.get_content_charset("")).startswith(_WIDE)
@@ -36,7 +36,7 @@ def _text_parts(message: Message) -> Iterator[Message]:
             yield part
 
 
-def _append(part: Message, line: bytes) -> None:
+def _append(part: MimePart, line: bytes) -> None:
     encoding = str(part.get("Content-Transfer-Encoding", "")).strip().lower()
     if encoding == "base64":
         text = base64.encodebytes(_inserted(part, _payload(part), line))
@@ -46,12 +46,12 @@ def _append(part: Message, line: bytes) -> None:
     part.set_payload(text.decode("ascii", "surrogateescape"))
 
 
-def _payload(part: Message) -> bytes:
+def _payload(part: MimePart) -> bytes:
     payload = part.get_payload(decode=True)
     return payload if isinstance(payload, bytes) else b""
 
 
-def _undecoded(part: Message) -> bytes:
+def _undecoded(part: MimePart) -> bytes:
     """The part's own bytes: `get_payload()` would replace its 8-bit ones."""
     if "Content-Transfer-Encoding" not in part:
         return _payload(part)
@@ -63,7 +63,7 @@ def _undecoded(part: Message) -> bytes:
         part.replace_header("Content-Transfer-Encoding", given)
 
 
-def _inserted(part: Message, text: bytes, line: bytes) -> bytes:
+def _inserted(part: MimePart, text: bytes, line: bytes) -> bytes:
     if part.get_content_type() == "text/plain":
         return text.rstrip(b"\r\n") + b"\r\n\r\n" + line + b"\r\n"
     ends = [found.start() for found in _BODY_END.finditer(text)]
@@ -71,7 +71,7 @@ def _inserted(part: Message, text: bytes, line: bytes) -> bytes:
     return text[:at] + b"\r\n<p>" + line + b"</p>\r\n" + text[at:]
 
 
-def _body_of(message: Message) -> bytes:
+def _body_of(message: MimePart) -> bytes:
     out = io.BytesIO()
     BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(message, linesep="\r\n")
     return out.getvalue().partition(b"\r\n\r\n")[2]

@@ -21,6 +21,7 @@ FLOORS = {
     "folder_names": 1,
     "campaign_headers": 1,
     "message_body": 1,
+    "mime": 0,
     "marker": 1,
     "folders": 1,
     "headers": 1,

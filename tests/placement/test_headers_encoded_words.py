@@ -28,6 +28,7 @@ from placement.headers.encoded_words import decode_words
         ("=?utf-8?q?cut off", "=?utf-8?q?cut off"),
         ("=?unicode_escape?q?=5Cx41?=", "\\x41"),
         ("=?punycode?q?abc?=", "abc"),
+        ("=?punycode-?q?abc?=", "abc"),
         ("=?utf-8?q?a=00b?=", "a\ufffdb"),
     ],
 )

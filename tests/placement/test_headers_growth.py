@@ -38,6 +38,11 @@ def body(head: bytes) -> Callable[[str], object]:
     return lambda text: recognise_body(text.encode(), head, BOOK)
 
 
+def part(parameters: str) -> Callable[[str], object]:
+    start = f"--b\r\nContent-Type: multipart/x; {parameters}"
+    return lambda text: recognise_body(f"{start}{text}\r\n\r\nx".encode(), PARTS, BOOK)
+
+
 def everything(text: str) -> object:
     return read_everything(text.encode(), get("outlook_com"))
 
@@ -79,6 +84,8 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         ],
     ),
     "every verdict": (every_verdict, ["tests=A,", "A(1.0)", "a:", "RULE 1.5 ", "=;", "False [", "score=", "9", "("]),
+    "a part's parameters": (part('a="'), [";", '\\";', "a=b;", '";a="']),
+    "a boundary's charset": (part("boundary*=punycode''"), ["a"]),
     "names": (lambda text: decode_name(text.encode()), ["&", "&-", "&AOk-", "&AAAAAAA", "-"]),
     "html": (
         visible_html,

@@ -137,3 +137,28 @@ def test_no_markup_raises_and_plain_text_survives(markup: str):
 def test_no_body_raises(body: bytes):
     head = 'Content-Type: multipart/mixed; boundary="b"\n'
     assert recognised(b"--b\r\n" + body, head).rivals == ()
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "boundary*=a\0b''c",
+        "boundary*=idna''c",
+        f"boundary*=punycode''{'a' * 100_000}",
+        f"boundary*{'1' * 5000}=c",
+        f'a="{";" * 100_000}',
+    ],
+)
+def test_a_part_whose_boundary_cannot_be_read_hides_no_other(parameters: str):
+    parts = f"--b\nContent-Type: multipart/x; {parameters}\n\nx\n--b\nContent-Type: text/plain\n\n{REF}\n--b--\n"
+    assert recognised(parts, "Content-Type: multipart/mixed; boundary=b\n").match is not None
+
+
+@pytest.mark.parametrize("boundary", ["boundary*=us-ascii''b%20c", 'boundary*0=b; boundary*1=" c"', 'boundary="b c"'])
+def test_a_boundary_is_read_however_it_is_written(boundary: str):
+    parts = f"--b c\nContent-Type: text/plain\n\n{REF}\n--b c--\n"
+    assert recognised(parts, f"Content-Type: multipart/mixed; {boundary}\n").match is not None
+
+
+def test_a_character_reference_too_long_for_a_number_is_one_unknown_character():
+    assert visible_html(f"<p>a&#{'1' * 5000};b&#65;</p>").strip() == "a\ufffdbA"

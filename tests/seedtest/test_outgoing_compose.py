@@ -219,3 +219,9 @@ def test_a_message_without_text_cannot_carry_the_line():
     raw = b"From: a@acme.example\r\nContent-Type: image/png\r\n\r\n\x89PNG"
     with pytest.raises(MessageError, match="no text"):
         composed(raw, in_body=True)
+
+
+@pytest.mark.parametrize("charset", ["charset*=a\0b''utf-8", "charset*=idna''utf-8", f'a="{";" * 100_000}'])
+def test_a_part_whose_charset_cannot_be_read_carries_the_line(charset):
+    raw = b"From: a@acme.example\r\nContent-Type: text/plain; " + charset.encode() + b"\r\n\r\nBuy.\r\n"
+    assert body(composed(raw, in_body=True)) == b"Buy.\r\n\r\nRef: %s\r\n" % TOKEN.encode()
