@@ -27,7 +27,7 @@ from seedtest.models import (
 from seedtest.models.mailboxes import SeedAccountQuerySet
 from seedtest.models.seedtests import OPEN_STATUSES, Dispatch, Kind, Mode, SentAtSource, Status
 from seedtest.models.sending import OutboundStatus
-from seedtest.services import closing, exporting, left_out, marking, outgoing, recording, waking
+from seedtest.services import closing, exporting, giving, left_out, marking, outgoing, waking
 from seedtest.services.asking import (
     CLOCK_SLACK,
     Fault,
@@ -209,7 +209,7 @@ def _attach_past(test: SeedTest, markers: Iterable[Marker], now: datetime) -> No
         if not found:
             continue
         kind, where = marking.PAST_MATCH[marker.kind]
-        recording.attach(test, found, kind=kind, where=where or marker.header, now=now)
+        giving.attach(test, found, kind=kind, where=where or marker.header, now=now)
 
 
 def keep_message(workspace: Workspace, raw: bytes, *, now: datetime) -> OutgoingMessage:

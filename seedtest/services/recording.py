@@ -14,14 +14,26 @@ from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 
 from placement.errors import PlacementError
-from placement.vocabulary import MarkerKind, MatchKind, Place, Placement, Reason, ScanResult, Sighting
+from placement.vocabulary import Place, Placement, Reason, ScanResult, Sighting
 from seedtest import crashing
 from seedtest.models import claims, looks
 from seedtest.models.clock import db_now
 from seedtest.models.looks import Deadline
 from seedtest.models.mailboxes import FULL, Arrival, Mailbox, MailboxState
 from seedtest.models.seedtests import OPEN_STATUSES, SeedResult, SeedTest
-from seedtest.services import backing_off, cadence, ledger, marking, matching, pacing, raw_mail, waking, warm
+from seedtest.services import (
+    backing_off,
+    cadence,
+    full_checks,
+    giving,
+    ledger,
+    matching,
+    pacing,
+    raw_mail,
+    waking,
+    warm,
+)
+from seedtest.services.full_checks import Checked
 from seedtest.services.matching import Found
 
 logger = logging.getLogger(__name__)
@@ -145,9 +157,10 @@ def _apply(looked: Sequence[Seen], now: datetime) -> Applied:
     for one in concerning:
         _note_rivals(one.mailbox_id, one.scan, tests)
         changed = ledger.mark_gone(one.mailbox_id, one.scan.gone, now) + ledger.save_tabs(one.mailbox_id, one.scan.tabs)
-        _read_again(changed, tests, now)
-        if one.scan.full_check is not None:
-            _conclude(one.look, one.scan, tests, now)
+        giving.read_again(changed, tests, now)
+        if (check := one.scan.full_check) is not None:
+            blind = _blind(one.look, one.scan)
+            full_checks.conclude(Checked(one.mailbox_id, one.look.started_at, check, blind), tests, now)
     return Applied(begun, moved, copies)
 
 
@@ -214,106 +227,7 @@ def _give_matches(
                 continue
             given = Found(standing[sighting.place], one.facts[sighting.place], match.kind, match.where)
             found.setdefault((match.test, one.mailbox_id), []).append(given)
-    return _give(found, tests, now)
-
-
-def _give(
-    found: Mapping[tuple[int, int], Sequence[Found]], tests: dict[int, SeedTest], now: datetime
-) -> list[SeedTest]:
-    """`found` by test and mailbox; those without a result are nobody's."""
-    if not found:
-        return []
-    wanted = _results_in({mailbox_id for _, mailbox_id in found}).filter(test_id__in={test_id for test_id, _ in found})
-    pairs = set(wanted.values_list("test_id", "mailbox_id")) & found.keys()
-    opened = [tests[test_id] for test_id in sorted({test_id for test_id, _ in pairs}) if tests[test_id].is_open]
-    begun = [test for test in opened if matching.first_arrival(test, now)]
-    # Read only now: the first arrival has set their deadlines.
-    results = [one for one in wanted.select_related("mailbox") if (one.test_id, one.mailbox_id) in pairs]
-    matching.give(
-        [
-            matching.Given(
-                tests[one.test_id],
-                one,
-                sorted(found[one.test_id, one.mailbox_id], key=lambda one: one.arrival.internaldate),
-            )
-            for one in results
-        ],
-        now,
-    )
-    return begun
-
-
-def attach(test: SeedTest, arrivals: Iterable[Arrival], *, kind: MatchKind, where: str, now: datetime) -> int:
-    """Give arrivals that are in the ledger already to a test. Returns how many found a result."""
-    with transaction.atomic():
-        test = SeedTest.objects.select_for_update().get(pk=test.pk)
-        mailboxes = set(test.results.order_by().values_list("mailbox_id", flat=True))
-        found: dict[tuple[int, int], list[Found]] = {}
-        for arrival in arrivals:
-            if arrival.mailbox_id in mailboxes:
-                facts = matching.read_facts(ledger.header_block(arrival), arrival.mailbox)
-                given = Found(arrival, facts, kind, where)
-                found.setdefault((test.pk, arrival.mailbox_id), []).append(given)
-        _give(found, {test.pk: test}, now)
-    return sum(map(len, found.values()))
-
-
-def _read_again(changed: Iterable[Arrival], tests: dict[int, SeedTest], now: datetime) -> None:
-    """A place is gone or a tab was answered: the results it belongs to are read anew."""
-    ids = {arrival.result_id for arrival in changed if arrival.result_id}
-    if ids:
-        results = SeedResult.objects.filter(pk__in=ids, test_id__in=tests).select_related("mailbox")
-        matching.read_again([matching.Given(tests[one.test_id], one) for one in results], now)
-
-
-def _conclude(look: Look, scan: ScanResult, tests: dict[int, SeedTest], now: datetime) -> None:
-    """What a full check says of the seeds that still wait and whose deadline had passed when it started."""
-    due = SeedResult.objects.filter(
-        mailbox_id=look.claim.mailbox_id,
-        test_id__in=[test.pk for test in tests.values() if test.status in OPEN_STATUSES],
-        placement=WAITING,
-        deadline_at__lte=look.started_at,
-    )
-    for result in due:
-        test = tests[result.test_id]
-        if not _found_in_the_ledger(test, result, now):
-            _conclude_one(result, test, look, scan, now)
-
-
-def _found_in_the_ledger(test: SeedTest, result: SeedResult, now: datetime) -> bool:
-    """Mail that was recorded while a test with a customer's value was being opened belongs to it all the same.
-
-    The look that fetched it had asked for the markers before the test was there; later looks know the mail already.
-    """
-    for rule in test.markers.exclude(kind=MarkerKind.TOKEN.value):
-        kind, where = marking.PAST_MATCH[rule.kind]
-        arrivals = [one for one in marking.past_arrivals(test, rule) if one.mailbox_id == result.mailbox_id]
-        if arrivals and attach(test, arrivals, kind=kind, where=where or rule.header, now=now):
-            return True
-    return False
-
-
-def _conclude_one(result: SeedResult, test: SeedTest, look: Look, scan: ScanResult, now: datetime) -> None:
-    check = scan.full_check
-    assert check is not None
-    values: dict[str, object] = {"full_check_started_at": look.started_at}
-    if not check.complete:
-        words = "; ".join(f"{name}: {said}" for name, said in check.failures)
-        values |= {"detail": words[:2000]}
-    elif (blind := _undecidable(result) or _blind(look, scan)) is not None:
-        values |= {"placement": Placement.UNKNOWN.value, "reason": blind.value, "decided_at": now}
-    elif test.first_arrival_at or result.dispatch == "confirmed":
-        missing = Placement.MISSING.value
-        values |= {"placement": missing, "reason": Reason.FULL_CHECK_EMPTY.value, "decided_at": now, "detail": ""}
-    SeedResult.objects.filter(pk=result.pk, placement=WAITING).update(**values)
-    test.raise_version()
-
-
-def _undecidable(result: SeedResult) -> Reason | None:
-    """A message that another test claims as well is not missing, nor is one that may never have been sent."""
-    if result.rival_tests:
-        return Reason.RIVAL_TESTS
-    return Reason.SMTP_UNKNOWN if result.reason == Reason.SMTP_UNKNOWN.value else None
+    return giving.give(found, tests, now)
 
 
 def _blind(look: Look, scan: ScanResult) -> Reason | None:

@@ -13,7 +13,7 @@ from django.db.models import Count, F, Q
 
 from placement.vocabulary import MatchKind
 from seedtest.models import Arrival, Mailbox, SeedAccount, SeedList, SeedTest, User, Workspace
-from seedtest.services import intake, marking, recording
+from seedtest.services import giving, intake, marking
 
 #: A longer pause than this between two arrivals of the same subject makes two groups: two sends of one newsletter.
 PAUSE = timedelta(hours=1)
@@ -128,7 +128,7 @@ def this_was_my_test(
     with transaction.atomic():
         test = intake.open_test(workspace, new, now=now)
         # Opening gives the test what its rule finds; the person pointed at these, so they count whatever they say.
-        recording.attach(test, _free(group.arrival_ids), kind=MatchKind.SENDER_SUBJECT, where="chosen by hand", now=now)
+        giving.attach(test, _free(group.arrival_ids), kind=MatchKind.SENDER_SUBJECT, where="chosen by hand", now=now)
     test.refresh_from_db()
     return test
 

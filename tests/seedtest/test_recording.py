@@ -11,7 +11,7 @@ from placement.vocabulary import FullCheck, MatchKind, Place, Tab
 from seedtest import models, reports
 from seedtest.models import claims
 from seedtest.models.clock import db_now
-from seedtest.services import closing, envelopes, ledger, recording
+from seedtest.services import closing, envelopes, giving, ledger, recording
 from tests.seedtest.scans import (
     INBOX,
     JUNK,
@@ -287,7 +287,7 @@ def test_a_good_poll_ends_the_back_off(seed):
 def test_arrivals_of_the_ledger_can_be_given_to_a_test_opened_later(cast, make_test, seed):
     record(seed, seen(INBOX))
     test = make_test(cast.workspace, [seed])
-    given = recording.attach(
+    given = giving.attach(
         test, models.Arrival.objects.select_related("folder"), kind=MatchKind.SENDER_SUBJECT, where="tray", now=db_now()
     )
     assert given == 1
