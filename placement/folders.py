@@ -36,6 +36,7 @@ _SPECIAL_USE: Final = {
 }
 _WEAK: Final = frozenset({RoleSource.LOCALISED, RoleSource.GUESS})
 _MAX_GUESSED: Final = 200
+_MAX_FOLDED: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,8 @@ def _one_inbox(folders: Sequence[Folder]) -> list[Folder]:
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold()).strip()
+    """Cut first: ordering a name's combining marks takes quadratic time."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name[:_MAX_FOLDED]).casefold()).strip()
 
 
 def _table_name(name: str) -> str:

@@ -329,4 +329,4 @@ def _subject_key(rule: MarkerRule) -> tuple[str, str]:
 
 
 def _comparable(text: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(text.split()))
+    return unicodedata.normalize("NFC", " ".join(text[:_MAX_VALUE].split()))

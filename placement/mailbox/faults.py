@@ -68,7 +68,7 @@ def _sign(
 #: The first row that matches wins. Response codes (RFC 5530) stand in brackets; the rest was seen in the field.
 SIGNS: tuple[Sign, ...] = (
     _sign(r"too many (failed|invalid|bad|incorrect)? ?(login|auth)\w*", LoginUnavailable, Throttled, 3600),
-    _sign(r"too many[\w ]* connections|maximum number of connections|connection limit", Throttled, None, 300),
+    _sign(r"too many[\w ]{0,40} connections|maximum number of connections|connection limit", Throttled, None, 300),
     _sign(r"exceeded command or bandwidth limits|download quota", Throttled, None, 3600),
     _sign(r"\[(LIMIT|THROTTLED)\b|throttled|backoff time|rate limit|too many (requests|commands)", Throttled),
     _sign(r"\[(AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|PRIVACYREQUIRED)\b", LoginRefused),

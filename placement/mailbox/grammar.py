@@ -24,6 +24,11 @@ HEADER_CAP = 256 * 1024
 #: What a server says when it gives no date that can be read; before every test, so it can match none by time.
 NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 
+#: Beyond these a folder is not named: no known server allows names so long, and no seed has so many.
+MAX_NAME = 512  # characters
+MAX_FOLDERS = 2000
+_MAX_RAW_NAME = 8 * MAX_NAME  # a character alone takes at most eight in modified UTF-7, "&2D3eAA-"
+
 _DEPTH = 16
 _TOKEN = re.compile(rb'[ \t]+|(?P<open>\()|(?P<close>\))|"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<atom>[^ \t()"]+)', re.S)
 _ESCAPE = re.compile(rb"\\(.)", re.S)
@@ -120,18 +125,23 @@ class Listing:
         self._responses: tuple[Response, ...] = ()
         self._lines: dict[Response, Line] = {}
         self._folders: list[ListedFolder] = []
+        self._beyond = 0
 
-    def read(self, responses: tuple[Response, ...]) -> list[ListedFolder]:
-        if responses != self._responses:
-            lines = [self._lines.get(one) or _line(one) for one in responses]
-            self._lines = dict(zip(responses, lines, strict=True))
-            self._responses, self._folders = responses, _listed_folders(lines)
+    def read(self, responses: Collection[Response]) -> list[ListedFolder]:
+        """At most MAX_FOLDERS; what else a server says in between is not kept."""
+        lists = [one for one in responses if is_data(one, b"LIST")]
+        heard = (*lists[:MAX_FOLDERS], *[one for one in responses if is_data(one, b"STATUS")][:MAX_FOLDERS])
+        self._beyond = max(0, len(lists) - MAX_FOLDERS)
+        if heard != self._responses:
+            lines = [self._lines.get(one) or _line(one) for one in heard]
+            self._lines = dict(zip(heard, lines, strict=True))
+            self._responses, self._folders = heard, _listed_folders(lines)
         return list(self._folders)
 
     @property
     def unnamed(self) -> int:
-        """Folders of the last answer that cannot be named, so that nobody can look into them."""
-        return unnamed_folders(self._responses, self._folders)
+        """Folders of the last answer that are not named, so that nobody can look into them."""
+        return unnamed_folders(self._responses, self._folders) + self._beyond
 
 
 def listed_folders(responses: Collection[Response]) -> list[ListedFolder]:
@@ -175,9 +185,11 @@ def _listed(response: Response) -> ListedFolder | None:
     raw_name = b"NIL" if raw_name is None else raw_name
     if not isinstance(raw_name, bytes) or not raw_name or _UNSAFE_NAME.search(raw_name):
         return None
+    if len(raw_name) > _MAX_RAW_NAME or len(name := decode_name(raw_name)) > MAX_NAME:
+        return None
     return ListedFolder(
         raw_name=raw_name,
-        name=decode_name(raw_name),
+        name=name,
         delimiter=decode_name(delimiter) if isinstance(delimiter, bytes) else "",
         attributes=frozenset(_words(attributes)),
     )

@@ -10,8 +10,9 @@ from urllib.parse import quote
 INSTEAD = "[secret]"
 #: So many characters of a secret in a row are taken for the beginning of it: servers cut what they quote.
 _BEGINNING = 8
-#: More of a server's words than this is never shown, so it need not be searched.
+#: More of a server's words than this is never shown, so it need not be searched, nor searched for a meaning.
 _MOST = 16 * 1024
+_KEPT = 2 * 1024
 _BASE64 = frozenset(string.ascii_letters + string.digits + "+/-_=")
 #: Below this a piece of base64 stands everywhere.
 _SHORTEST_CODE = 4
@@ -28,15 +29,13 @@ class Secrets:
         self._codes = tuple(dict.fromkeys(code for secret in told for code in _as_base64(secret)))
 
     def out_of(self, words: str) -> str:
-        """Must run before anything is cut: of a secret at the limit the beginning would stay."""
-        if not self._texts:
-            return words
+        """The first words, without the secrets. Whoever cuts before leaves the beginning of one at the cut."""
         words = words[:_MOST]
         for form in self._texts:
             words = _without(words, form)
         for code in self._codes:
             words = _without(words, code, around=_BASE64)
-        return words
+        return words[:_KEPT]
 
 
 NO_SECRETS = Secrets()

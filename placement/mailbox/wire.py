@@ -17,6 +17,8 @@ MAX_LINE = 1_000_000
 MAX_LITERAL = 1024 * 1024
 #: Larger writes wait for their answers in between: both sides writing into full buffers would never end.
 MAX_WRITE = 8 * 1024
+#: What a response costs beside its bytes: a million empty ones would fill the memory as well.
+RESPONSE_COST = 128
 
 _LITERAL = re.compile(rb"~?\{(\d{1,20})\}\r?\n\Z")
 _STATUS = re.compile(rb"(?:\*|[A-Za-z0-9]+) (OK|NO|BAD|BYE|PREAUTH)(?: |\r?\n)", re.I)
@@ -53,7 +55,7 @@ class Wire:
         self._secrets = secrets
         self._tag = 0
         self._bytes = 0
-        self._budget = 0
+        self._room = 0
         self._commands = 0
         self._writes = 0
         self.answers = 0  # commands that the server has answered
@@ -63,12 +65,13 @@ class Wire:
         return Traffic(self._commands, self._writes, self._bytes)
 
     def run(self, commands: Sequence[bytes], *, budget: int) -> list[Reply]:
-        """One reply a command, in order. `budget` caps the bytes that all the answers together may hold.
+        """One reply a command, in order. `budget` caps what all the answers together may cost: their bytes, and
+        RESPONSE_COST each.
 
         Raises ProtocolError beyond the caps or the grammar; Disconnected or Throttled where the server
         says BYE. RFC 9051 5.5 makes a server finish commands whose answers could be confused in order.
         """
-        self._budget = self._bytes + budget
+        self._room = budget
         replies: list[Reply] = []
         for batch in _batches(commands):
             replies += self._exchange(batch)
@@ -117,6 +120,7 @@ class Wire:
         return ProtocolError(_NOT_IMAP.format(line=printable(self._text(line))[:60]))
 
     def _response(self) -> Response:
+        self._charge(RESPONSE_COST)
         parts: list[bytes] = []
         line = self._line()
         while (literal := literal_in(line, first=not parts)) is not None:
@@ -141,9 +145,13 @@ class Wire:
 
     def _counted(self, data: bytes) -> bytes:
         self._bytes += len(data)
-        if self._bytes > self._budget:
-            raise ProtocolError(f"The server keeps sending after the last byte asked for. {_TOO_MUCH}")
+        self._charge(len(data))
         return data
+
+    def _charge(self, cost: int) -> None:
+        self._room -= cost
+        if self._room < 0:
+            raise ProtocolError(f"The server keeps sending after the last byte asked for. {_TOO_MUCH}")
 
 
 _TOO_MUCH = (

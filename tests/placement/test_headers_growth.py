@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from datetime import UTC, datetime
 from statistics import median
 from time import thread_time
 
 import pytest
 
-from placement.folders import decode_name
+from placement.folders import assign, decode_name
 from placement.headers import Headers
 from placement.headers.authentication_results import read
 from placement.headers.authres_grammar import parse_value
@@ -18,13 +19,16 @@ from placement.headers.hops import parse_hop
 from placement.headers.identity import first_address
 from placement.headers.received import sending_ip
 from placement.headers.spam_verdicts import FAMILIES
-from placement.marker import RuleBook, keys, recognise_body
+from placement.mailbox.faults import refusal
+from placement.marker import RuleBook, keys, recognise, recognise_body
 from placement.message_body import visible_html
 from placement.providers import get
 from placement.reading import read as read_everything
-from placement.vocabulary import MarkerKind, MarkerRule
+from placement.vocabulary import ListedFolder, MarkerKind, MarkerRule
 
 BOOK = RuleBook.of([MarkerRule(1, MarkerKind.TOKEN, "a" * 26, in_body=True)])
+SUBJECTS = RuleBook.of([MarkerRule(1, MarkerKind.SENDER_SUBJECT, "Sale", from_domain="s.example")])
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
 HTML = b"Content-Type: text/html\r\n"
 PARTS = b'Content-Type: multipart/mixed; boundary="b"\r\n'
 SMALL, FACTOR, ALLOWED = 10_000, 10, 15
@@ -95,6 +99,14 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "parts": (
         body(PARTS),
         ["--b\r\n", "--b\r\n\r\nx\r\n", "--b--\r\n", "--b\r\nA:", "--b\r\nContent-Type: text/html"],
+    ),
+    "a refusal": (lambda text: refusal("NO", text), ["too many ", "[LIMIT"]),
+    "a folder's role": (lambda text: assign([ListedFolder(b"x", text, "/", frozenset())]), ["\u0315\u0300", "junk/"]),
+    "a subject": (
+        lambda text: recognise(
+            Headers.parse(f"From: a@s.example\nSubject: {text}".encode()), SUBJECTS, internaldate=NOW
+        ),
+        ["\u0315\u0300"],
     ),
 }
 CASES = [
