@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 #: Finds in one transaction.
 TOGETHER: Final = 50
+#: SQLSTATEs: connection exceptions, a server that ends or starts, too many connections.
+_TAKES_NO_CONNECTIONS: Final = ("08", "57P", "53300")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +115,23 @@ def _record(news: Sequence[recording.Seen], failures: dict[int, Exception]) -> l
     for number, one in enumerate(news):
         try:
             committed.append(recording.commit([one]))
-        except OperationalError as error:
-            logger.error("what was found in %s mailboxes could not be recorded: %s", len(news) - number, error)
-            failures |= {left.mailbox_id: error for left in news[number:]}
-            break
         except Exception as error:
+            if _is_out_of_reach(error):
+                logger.error("what was found in %s mailboxes could not be recorded: %s", len(news) - number, error)
+                failures |= {left.mailbox_id: error for left in news[number:]}
+                break
             logger.error("mailbox %s: what was found could not be recorded: %s", one.mailbox_id, type(error).__name__)
             failures[one.mailbox_id] = error
     return committed
+
+
+def _is_out_of_reach(error: Exception) -> bool:
+    """No answer of the server's own, or one that says that it takes no connections.
+
+    Other operational errors (too large a value, a dead-lock) may be one find's own.
+    """
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, OperationalError) and (state is None or state.startswith(_TAKES_NO_CONNECTIONS))
 
 
 #: One commit of finds at a time: the others of this process gather meanwhile, and none waits for the row of a test that

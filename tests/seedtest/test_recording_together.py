@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +10,16 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from psycopg.errors import AdminShutdown, ProgramLimitExceeded
 
+from placement.headers import Headers
+from placement.providers import get
+from placement.reading import read_authentication
 from placement.vocabulary import FullCheck, Place, Tab
 from seedtest import models
 from seedtest.models import claims
 from seedtest.models.clock import db_now
-from seedtest.services import polling, recording, settling, turns
+from seedtest.services import ledger, polling, recording, settling, turns
 from tests.seedtest.scans import INBOX, JUNK, LOOKED_EVERYWHERE, TRASH, UIDVALIDITY, block, look_at, scanned, seen
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -266,6 +271,39 @@ def test_a_database_that_is_gone_is_not_asked_once_for_each_find(seeds, half_of_
         poll_all(seeds)
     assert asked[1::2] == [1] * (len(asked) // 2) and sum(asked[::2]) == 4, "each group, then one of it, and no more"
     assert in_hand() == half_of_them_find
+
+
+def test_a_find_too_large_for_the_database_takes_no_other_with_it(seeds, half_of_them_find, test, monkeypatch):
+    commit, too_large = recording.commit, seeds[2].mailbox_id
+
+    def limited(news):
+        if too_large in {one.mailbox_id for one in news}:
+            raise OperationalError("total size of jsonb array elements exceeds") from ProgramLimitExceeded()
+        return commit(news)
+
+    monkeypatch.setattr(recording, "commit", limited)
+    with pytest.raises(OperationalError):
+        poll_all(seeds)
+    assert in_hand() == {too_large}
+
+
+def test_a_server_that_is_shutting_down_is_not_asked_once_for_each_find(seeds, half_of_them_find, test, monkeypatch):
+    def ending(news):
+        raise OperationalError("terminating connection") from AdminShutdown()
+
+    monkeypatch.setattr(recording, "commit", ending)
+    with pytest.raises(OperationalError):
+        poll_all(seeds)
+    assert in_hand() == half_of_them_find
+
+
+def test_a_header_of_many_results_makes_no_row_of_many_times_its_size():
+    block = b"Authentication-Results: mx.own.example;" + b"dkim=p;" * 200 + b"(" + b"x" * 20_000 + b")\r\n\r\n"
+    read = read_authentication(Headers.parse(block), get("generic"), extra_authserv_ids=("mx.own.example",))
+    assert len(read.dkim) == 200
+    stored = ledger.authentication_json(read)
+    assert len(stored["dkim"]) == ledger.MAX_SIGNATURES
+    assert len(json.dumps(stored)) < 10 * len(block)
 
 
 def test_a_wake_up_that_fails_after_the_commit_undoes_nothing(seeds, half_of_them_find, test, monkeypatch):
