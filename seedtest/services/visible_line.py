@@ -6,7 +6,10 @@ import base64
 import io
 import re
 from collections.abc import Iterator
+from copy import copy
 from email.generator import BytesGenerator
+from email.policy import Compat32
+from typing import Any
 
 from placement.mime import MimePart, parsed
 
@@ -15,6 +18,13 @@ _CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
 _BODY_END = re.compile(rb"</body|</html", re.IGNORECASE)
 #: Charsets in which ASCII bytes are not ASCII text.
 _WIDE = ("utf-16", "utf-32", "ucs-2", "utf16", "utf32", "utf-7")
+
+
+class _AsGiven(Compat32):
+    """Writes each field as it was read: folding it anew takes quadratic time, and raises on what looks like two."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return f"{name}: {value}{self.linesep}".encode("ascii", "surrogateescape")
 
 
 def added(mime_header: bytes, body: bytes, line: str) -> bytes | None:
@@ -53,14 +63,9 @@ def _payload(part: MimePart) -> bytes:
 
 def _undecoded(part: MimePart) -> bytes:
     """The part's own bytes: `get_payload()` would replace its 8-bit ones."""
-    if "Content-Transfer-Encoding" not in part:
-        return _payload(part)
-    given = part["Content-Transfer-Encoding"]
-    part.replace_header("Content-Transfer-Encoding", "8bit")
-    try:
-        return _payload(part)
-    finally:
-        part.replace_header("Content-Transfer-Encoding", given)
+    bare = copy(part)
+    del bare["Content-Transfer-Encoding"]
+    return _payload(bare)
 
 
 def _inserted(part: MimePart, text: bytes, line: bytes) -> bytes:
@@ -73,5 +78,5 @@ def _inserted(part: MimePart, text: bytes, line: bytes) -> bytes:
 
 def _body_of(message: MimePart) -> bytes:
     out = io.BytesIO()
-    BytesGenerator(out, mangle_from_=False, maxheaderlen=0).flatten(message, linesep="\r\n")
+    BytesGenerator(out, mangle_from_=False, policy=_AsGiven()).flatten(message, linesep="\r\n")
     return out.getvalue().partition(b"\r\n\r\n")[2]

@@ -225,3 +225,25 @@ def test_a_message_without_text_cannot_carry_the_line():
 def test_a_part_whose_charset_cannot_be_read_carries_the_line(charset):
     raw = b"From: a@acme.example\r\nContent-Type: text/plain; " + charset.encode() + b"\r\n\r\nBuy.\r\n"
     assert body(composed(raw, in_body=True)) == b"Buy.\r\n\r\nRef: %s\r\n" % TOKEN.encode()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"X-A: b\x0cfoo: bar",
+        b"X-A: b\x1cfoo: bar",
+        b"X-A: " + b"a " * 200_000,
+        b"X-A: two  spaces\r\n\tand a fold  ",
+        b"Content-Transfer-Encoding: \xff 8bit",
+    ],
+    ids=["form feed", "file separator", "long", "folded", "8-bit"],
+)
+def test_the_fields_of_the_part_that_carries_the_line_keep_their_bytes(field):
+    start = b"--b\r\nContent-Type: text/plain\r\n" + field + b"\r\n\r\n"
+    raw = b"From: a@acme.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + start + b"Buy.\r\n--b--\r\n"
+    assert body(composed(raw, in_body=True)) == start + b"Buy.\r\n\r\nRef: %s\r\n\r\n--b--\r\n" % TOKEN.encode()
+
+
+def test_a_long_field_of_the_whole_message_takes_linear_time():
+    raw = b"From: a@acme.example\r\nContent-X: " + b"a " * 200_000 + b"\r\n\r\nBuy.\r\n"
+    assert body(composed(raw, in_body=True)) == b"Buy.\r\n\r\nRef: %s\r\n" % TOKEN.encode()
