@@ -12,6 +12,7 @@ from typing import Final
 
 from placement.headers.addresses import bracketed, is_external, normal_address
 from placement.headers.comments import comment_end
+from placement.moments import can_be
 
 MAX_RECEIVED: Final = 4096
 _MAX_DATE: Final = 120
@@ -87,9 +88,10 @@ def stamp(received: str) -> datetime | None:
         return None
     try:
         stamped = parsedate_to_datetime(text)
-        return stamped.replace(tzinfo=stamped.tzinfo or UTC).astimezone(UTC)
+        moment = stamped.replace(tzinfo=stamped.tzinfo or UTC).astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return moment if can_be(moment) else None
 
 
 def _clauses(text: str) -> dict[str, tuple[Sequence[str], Sequence[str]]]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from placement.errors import ProtocolError
 from placement.mailbox.contract import Fetched
 from placement.modified_utf7 import decode_name
+from placement.moments import can_be
 from placement.vocabulary import FolderStatus, ListedFolder
 
 Response = tuple[bytes, ...]
@@ -331,9 +332,10 @@ def internal_date(token: Token) -> datetime:
             min(int(second), 59),
             tzinfo=timezone(offset),
         )
-        return local.astimezone(UTC)
+        moment = local.astimezone(UTC)
     except (ValueError, OverflowError):
         return NO_DATE
+    return moment if can_be(moment) else NO_DATE
 
 
 # --- QUOTA ----------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ FLOORS = {
     "": 0,
     "vocabulary": 0,
     "errors": 0,
+    "moments": 0,
     "modified_utf7": 1,
     "folder_names": 1,
     "campaign_headers": 1,

@@ -115,6 +115,11 @@ def test_no_readable_time_is_none():
     assert first_hop_at(headers("Subject: x\n")) is None
 
 
+@pytest.mark.parametrize("year", ["0101", "1900", "9999"])
+def test_a_time_at_an_end_of_the_calendar_is_none(year):
+    assert first_hop_at(headers(f"Received: from a by b; 31 Dec {year} 12:00:00 +0000\n")) is None
+
+
 def test_a_time_without_a_zone_is_utc():
     at = first_hop_at(headers("Received: from a by b; Mon, 2 Mar 2026 10:00:00\n"))
     assert at == datetime(2026, 3, 2, 10, tzinfo=UTC)
