@@ -134,12 +134,12 @@ def judge(headers: Headers, found: Sequence[Claim], rule: Rule) -> Trust:
     believed = tuple(group[: rule.at_most])
     kept = {one.index for one in believed}
     surplus = {one.index for one in group} - kept
-    names = {one.index for one in own}
+    misplaced = {one.index for one in own} - kept
     doubted = []
     for one in found:
         if one.index in surplus:
             doubted.append(Doubted(one, Distrust.SURPLUS))
-        elif one.index in names - kept:
+        elif one.index in misplaced:
             doubted.append(Doubted(one, _misplaced(one, rule.position, start)))
         elif one.index not in kept:
             doubted.append(Doubted(one, _stranger(one)))
