@@ -17,17 +17,20 @@ class Hint:
         return {"body": "hint"}
 
 
-@pytest.fixture
-def broken():
-    """A channel with a message in hand, and its connection taken apart; nothing is dialled."""
+@pytest.fixture(params=["its connection has no client", "it has no connection"])
+def broken(request):
+    """What a channel has in hand whose connection was taken apart, half or wholly; nothing is dialled."""
     connection = Connection("redis://127.0.0.1:1/0")
     transport = connection.transport
     channel = transport.Channel.__new__(transport.Channel)
     channel.connection, channel.closed = transport, False
     channel.qos_class = transport.Channel.QoS
     qos = transport.Channel.QoS.__new__(transport.Channel.QoS)
-    qos.channel, qos._delivered, qos._dirty, qos._quick_ack = channel, {"tag": Hint()}, set(), None
+    qos.channel, qos._delivered, qos._dirty = channel, {"tag": Hint()}, set()
+    qos._quick_ack = qos._dirty.add
     transport.client = None
+    if request.param == "it has no connection":
+        channel.connection = None
     return qos
 
 
@@ -41,7 +44,22 @@ def test_what_cannot_be_given_back_is_left_and_ends_nothing(broken):
     assert not broken._delivered
 
 
+END = {
+    "ack": lambda channel: channel.basic_ack("tag"),
+    "reject": lambda channel: channel.basic_reject("tag"),
+    "requeue": lambda channel: channel.basic_reject("tag", requeue=True),
+}
+
+
+@pytest.mark.parametrize("how", END)
+def test_what_waited_for_a_thread_meanwhile_is_done_with_and_ends_nothing(broken, how):
+    broken.channel._qos = broken
+    END[how](broken.channel)
+    assert broken._dirty == {"tag"}, "kombu takes it off at the next message"
+
+
 def test_the_library_still_stumbles_there(broken):
     """When this fails, kombu has mended it and `seedtest.redis_transport` can go."""
-    with pytest.raises(AttributeError, match="hostname"):
-        redis.QoS.restore_unacked(broken)
+    for call in (redis.QoS.restore_unacked, lambda qos: redis.QoS.ack(qos, "tag")):
+        with pytest.raises(AttributeError, match="hostname|client"):
+            call(broken)
