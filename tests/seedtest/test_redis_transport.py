@@ -61,5 +61,5 @@ def test_what_waited_for_a_thread_meanwhile_is_done_with_and_ends_nothing(broken
 def test_the_library_still_stumbles_there(broken):
     """When this fails, kombu has mended it and `seedtest.redis_transport` can go."""
     for call in (redis.QoS.restore_unacked, lambda qos: redis.QoS.ack(qos, "tag")):
-        with pytest.raises(AttributeError, match="hostname|client"):
+        with pytest.raises(AttributeError, match=r"hostname|client"):
             call(broken)
