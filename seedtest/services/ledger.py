@@ -16,9 +16,11 @@ from seedtest.models import rows
 from seedtest.models.mailboxes import Arrival, Evidence, FolderCursor
 
 Ledger = Mapping[Place, Arrival]
+#: Of a mailbox, twice what one look reads: beyond, those that are not listed any more are forgotten.
+MAX_FOLDERS: Final = 4000
 
 
-def save_folders(seen: Mapping[int, Iterable[FolderState]], now: datetime) -> dict[int, dict[str, FolderCursor]]:
+def save_folders(seen: Mapping[int, Sequence[FolderState]], now: datetime) -> dict[int, dict[str, FolderCursor]]:
     """Roles, and the cursors of those folders that were read, by mailbox. Returns every folder of each by name.
 
     Writes only what changed: most looks find nothing new. The claim keeps others off these mailboxes meanwhile.
@@ -39,7 +41,16 @@ def save_folders(seen: Mapping[int, Iterable[FolderState]], now: datetime) -> di
                 changed.append(row)
     FolderCursor.objects.bulk_create(new, batch_size=200)
     rows.write(changed, ["seen_at", *_FOLDER_FIELDS])
+    for mailbox_id, states in seen.items():
+        if len(saved[mailbox_id]) > MAX_FOLDERS:
+            _forget_folders(mailbox_id, [state.folder.name[:512] for state in states])
     return saved
+
+
+def _forget_folders(mailbox_id: int, listed: Sequence[str]) -> None:
+    """A server that lists other folders at each look would fill the table; those stay that something hangs on."""
+    idle = FolderCursor.objects.filter(mailbox_id=mailbox_id, arrivals=None, operator_role="")
+    idle.exclude(name__in=listed).delete()
 
 
 _FOLDER_FIELDS = ("role", "source", "selectable", "uidvalidity", "uidnext")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -180,6 +181,17 @@ def test_a_full_check_with_a_folder_that_did_not_answer_never_says_missing(seed,
     result = result_of(test)
     assert result.placement == "unknown"
     assert "server busy" in result.detail
+
+
+def test_folders_that_are_listed_no_more_are_forgotten_when_there_are_too_many(seed, test, monkeypatch):
+    monkeypatch.setattr(ledger, "MAX_FOLDERS", 4)
+    record(seed, seen(RECEIPTS, test=test), folders=[INBOX, RECEIPTS, TRASH])
+    record(seed, folders=[INBOX, JUNK])
+    names = models.FolderCursor.objects.filter(mailbox=seed.mailbox).values_list("name", flat=True)
+    assert set(names) == {"INBOX", "Receipts", "Trash", "Junk"}, "four are not too many"
+    record(seed, folders=[replace(INBOX, raw_name=name.encode(), name=name) for name in "abc"])
+    assert set(names.all()) == {"Receipts", "a", "b", "c"}
+    assert result_of(test).folder == "Receipts"
 
 
 def test_an_account_without_a_visible_junk_folder_is_unknown_never_missing(seed, test):
