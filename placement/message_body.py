@@ -11,13 +11,9 @@ from placement.headers import Headers
 from placement.mime import MAX_MIME_FIELD, MimePart, parsed
 
 MAX_BODY: Final = 1024 * 1024
-_MAX_PARTS: Final = 50
 _MAX_TEXT: Final = 256 * 1024
 
 _MIME_FIELDS: Final = frozenset({"content-type", "content-transfer-encoding", "mime-version"})
-#: Each container deepens the parser's recursion, and makes it look at each line once more.
-_CONTAINER: Final = re.compile(rb"multipart/|message/", re.IGNORECASE)
-
 #: The type is part of the evidence we keep, and a sender may write a megabyte of NULs for it (RFC 6838 4.2).
 _TEXT_TYPE: Final = re.compile(r"text/[a-z0-9!#$&^_.+-]{1,60}")
 #: An unclosed quote makes no match, and the scan stops there: every start is looked at once.
@@ -40,10 +36,7 @@ def visible_texts(headers: Headers, raw_body: bytes) -> Iterator[tuple[str, str]
 
     At most 1 MiB and 50 parts are looked at.
     """
-    body = raw_body[:MAX_BODY]
-    if len(_CONTAINER.findall(body)) > _MAX_PARTS:
-        return
-    for part in _text_parts(parsed(_mime_block(headers) + body)):
+    for part in _text_parts(parsed(_mime_block(headers) + raw_body[:MAX_BODY])):
         content_type = _text_type(part)
         text = _decoded(part)
         yield content_type, visible_html(text) if content_type == "text/html" else _unquoted(text)

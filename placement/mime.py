@@ -9,6 +9,14 @@ from typing import Any, Final
 
 #: Python looks for each semicolon from the start of the field: 900,000 of them take a quarter of an hour.
 MAX_MIME_FIELD: Final = 4096
+#: A part of five bytes costs Python's reader as much as a thousand bytes of text.
+MAX_PARTS: Final = 50
+#: The reader looks at each line once for every multipart around it.
+_MAX_DEPTH: Final = 10
+
+
+class _Enough(Exception):
+    """As many parts were read as are looked at."""
 
 
 class MimePart(Message):
@@ -17,6 +25,16 @@ class MimePart(Message):
     A boundary and a charset's name are ASCII (RFC 2046 5.1.1, RFC 2978 2.3), so what RFC 2231 says of their
     own charset is not followed: some codecs raise, and "punycode" takes quadratic time.
     """
+
+    #: False where the message has more parts, or deeper ones, than are read.
+    complete = True
+    depth = 0
+
+    def attach(self, payload: Any) -> None:
+        payload.depth = self.depth + 1
+        if payload.depth > _MAX_DEPTH:
+            raise _Enough
+        super().attach(payload)
 
     def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
         if len(str(self.get(header, ""))) > MAX_MIME_FIELD:
@@ -40,5 +58,17 @@ class MimePart(Message):
 
 
 def parsed(raw: bytes) -> MimePart:
-    """A message and its parts; never raises on what a sender wrote."""
-    return message_from_bytes(raw, _class=MimePart)
+    """A message and its first parts; never raises on what a sender wrote."""
+    made: list[MimePart] = []
+
+    def next_part() -> MimePart:
+        if len(made) == MAX_PARTS:
+            raise _Enough
+        made.append(MimePart())
+        return made[-1]
+
+    try:
+        message_from_bytes(raw, _class=next_part)
+    except _Enough:
+        made[0].complete = False
+    return made[0]

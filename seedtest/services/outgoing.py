@@ -132,7 +132,8 @@ def _with_line(given: Split, line: str) -> bytes:
     body = visible_line.added(CRLF.join(mime), _with_crlf(given.body), line)
     if body is None:
         raise MessageError(
-            "The message has no text that a visible test ID could be added to. Open the test without the body line."
+            "The message has no text that a visible test ID could be added to, or too many parts to look for it."
+            " Open the test without the body line."
         )
     return body
 

@@ -13,8 +13,6 @@ from typing import Any
 
 from placement.mime import MimePart, parsed
 
-_MAX_PARTS = 50
-_CONTAINER = re.compile(rb"multipart/|message/", re.IGNORECASE)
 _BODY_END = re.compile(rb"</body|</html", re.IGNORECASE)
 #: Charsets in which ASCII bytes are not ASCII text.
 _WIDE = ("utf-16", "utf-32", "ucs-2", "utf16", "utf32", "utf-7")
@@ -29,10 +27,8 @@ class _AsGiven(Compat32):
 
 def added(mime_header: bytes, body: bytes, line: str) -> bytes | None:
     """The body with `line` (ASCII without =) in each shown text part; None where there is no such part."""
-    if len(_CONTAINER.findall(body)) > _MAX_PARTS:
-        return None
     message = parsed(mime_header + b"\r\n\r\n" + body)
-    parts = list(_text_parts(message))
+    parts = list(_text_parts(message)) if message.complete else []
     for part in parts:
         _append(part, line.encode("ascii"))
     return _body_of(message) if parts else None

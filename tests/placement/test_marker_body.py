@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from placement.marker import Recognition, RuleBook, recognise_body
 from placement.message_body import visible_html
+from placement.mime import parsed
 from placement.vocabulary import MarkerKind, MarkerRule, MatchKind
 
 TOKEN, OTHER, UNWANTED = "a" * 25 + "1", "b" * 25 + "2", "c" * 25 + "3"
@@ -123,6 +124,21 @@ def test_parts_nested_without_end_are_left_unread():
     head = 'Content-Type: multipart/mixed; boundary="0"\n'
     body = "".join(f'--{n}\r\nContent-Type: multipart/mixed; boundary="{n + 1}"\r\n\r\n' for n in range(3000))
     assert recognised(body + REF, head) == Recognition()
+
+
+def test_text_in_front_of_many_attachments_is_read():
+    attachment = "Content-Type: image/png\r\n\r\nx"
+    assert recognised(*multipart(f"Content-Type: text/plain\r\n\r\n{REF}", *[attachment] * 100)).match is not None
+
+
+@pytest.mark.parametrize(
+    "parts",
+    ["--b\n\nhi\n" * 200_000, "--b\nContent-Type: message/delivery-status\n\n" + "\n" * 1_000_000],
+    ids=["parts", "blocks of a delivery status"],
+)
+def test_no_more_than_fifty_parts_are_made_of_a_message(parts: str):
+    message = parsed(b"Content-Type: multipart/mixed; boundary=b\n\n" + parts.encode())
+    assert (message.complete, len(list(message.walk()))) == (False, 50)
 
 
 @given(st.text(st.sampled_from("<>/!-\"'=aph \n&;?"), max_size=200))

@@ -221,6 +221,12 @@ def test_a_message_without_text_cannot_carry_the_line():
         composed(raw, in_body=True)
 
 
+def test_a_message_of_endless_parts_does_not_carry_the_line():
+    raw = b"From: a@acme.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\n" * 40_000
+    with pytest.raises(MessageError, match="too many parts"):
+        composed(raw, in_body=True)
+
+
 @pytest.mark.parametrize("charset", ["charset*=a\0b''utf-8", "charset*=idna''utf-8", f'a="{";" * 100_000}'])
 def test_a_part_whose_charset_cannot_be_read_carries_the_line(charset):
     raw = b"From: a@acme.example\r\nContent-Type: text/plain; " + charset.encode() + b"\r\n\r\nBuy.\r\n"
