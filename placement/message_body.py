@@ -16,8 +16,9 @@ _MAX_TEXT: Final = 256 * 1024
 _MIME_FIELDS: Final = frozenset({"content-type", "content-transfer-encoding", "mime-version"})
 #: The type is part of the evidence we keep, and a sender may write a megabyte of NULs for it (RFC 6838 4.2).
 _TEXT_TYPE: Final = re.compile(r"text/[a-z0-9!#$&^_.+-]{1,60}")
-#: An unclosed quote makes no match, and the scan stops there: every start is looked at once.
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>")
+#: A closing tag has no values to quote. An opening one whose quote never ends makes no match, and the scan stops there:
+#: every start is looked at once.
+_TAG: Final = re.compile(r"<(/)?([a-zA-Z][^\s/>]{0,40})((?(1)[^>]*+|(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+))>")
 #: Python reads no decimal number of more than 4,300 digits.
 _ENDLESS_REFERENCE: Final = re.compile(r"&#[0-9]{4000,};?")
 _LOOKS_LIKE_MARKUP: Final = re.compile(r"<[a-zA-Z/!?]")

@@ -93,7 +93,7 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "names": (lambda text: decode_name(text.encode()), ["&", "&-", "&AOk-", "&AAAAAAA", "-"]),
     "html": (
         visible_html,
-        ["<", "<a", "<a '", "<!--", "<div hidden>", "</div>", "&amp", '<a b="', "<!", "< "],
+        ["<", "<a", "<a '", "<!--", "<div hidden>", "</div>", "&amp", '<a b="', "<!", "< ", '</a "> "'],
     ),
     "html body": (body(HTML), ["<!--", '<a "', "Ref: ", "Ref:" + " " * 30, "a" * 26]),
     "parts": (

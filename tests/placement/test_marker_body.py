@@ -53,6 +53,7 @@ def test_every_encoding_of_text_and_html_is_read(content_type: str, encoding: st
         f"<img hidden><p>{REF}</p>",
         f"<p style='font-size:0.8em'>{REF}</p>",
         f"<p>Ref:\u00a0{TOKEN}</p>",
+        f'<p>Buy</p">{REF}',
     ],
 )
 def test_the_visible_line_is_found(markup: str):
