@@ -48,8 +48,8 @@ _REMEMBERED: Final = 4096
 
 
 def normal_address(text: str) -> str:
-    """The short form, "" for what is no address."""
-    return _normal(text) if len(text) <= _LONGEST else ""
+    """The short form, "" for what is no address, or only one within a host's own network (fe80::1%eth0)."""
+    return _normal(text) if len(text) <= _LONGEST and "%" not in text else ""
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -45,6 +45,9 @@ _MAX_PTR_NAMES: Final = 10  # RFC 7208 4.6.4
 _MAX_VOID: Final = 2
 _MAX_EXPLANATION: Final = 500
 
+_NO_ADDRESS: Final = "The sending IP address is not known, so SPF could not be evaluated."
+_NO_DOMAIN: Final = "Neither the envelope sender nor the HELO name is known, so SPF could not be evaluated."
+
 #: What pyspf raises of itself on records that its parser did not foresee.
 _STUMBLES: Final = (AssertionError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -56,18 +59,21 @@ def check(sending_ip: str, envelope_from: str, helo: str, resolver: Resolver, no
     seen = SpfCheck(
         Outcome.NONE, "", domain=normal_domain(domain), identity="mailfrom" if sender else "helo", sending_ip=sending_ip
     )
-    missing = _missing(sending_ip, domain)
-    if missing:
+    if missing := _missing(sending_ip, domain):
         return replace(seen, outcome=Outcome.UNKNOWN, says=missing)
-    return _evaluated(seen, _Query(sending_ip, sender, helo, resolver, now))
+    try:
+        query = _Query(sending_ip, sender, helo, resolver, now)
+    except _STUMBLES:
+        return replace(seen, outcome=Outcome.UNKNOWN, says=_NO_ADDRESS)
+    return _evaluated(seen, query)
 
 
 def _missing(sending_ip: str, domain: str) -> str:
     try:
         ipaddress.ip_address(sending_ip)
     except ValueError:
-        return "The sending IP address is not known, so SPF could not be evaluated."
-    return "" if domain else "Neither the envelope sender nor the HELO name is known, so SPF could not be evaluated."
+        return _NO_ADDRESS
+    return "" if domain else _NO_DOMAIN
 
 
 def _evaluated(seen: SpfCheck, query: _Query) -> SpfCheck:

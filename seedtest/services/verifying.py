@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DataError, transaction
 from django.db.models import F
 
+from placement.errors import PlacementError
 from placement.reading import Reading
 from placement.verify import HeaderBlock, Resolver
 from seedtest import name_servers
@@ -32,6 +33,11 @@ A_TASK: Final = 10
 CLAIM: Final = timedelta(minutes=5)
 #: What DNS could not say is asked again so much later: once, and once more.
 AGAIN: Final = (timedelta(minutes=10), timedelta(hours=1))
+#: What a stranger's words may break, and never a database that is gone.
+_BROKEN: Final = (
+    PlacementError, ArithmeticError, AssertionError, AttributeError, DataError, LookupError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
 #: Keys are taken out of DNS some days after they signed: what is older is not looked at any more.
 OLDEST: Final = timedelta(days=3)
 
@@ -67,6 +73,15 @@ def verify_batch(ids: Iterable[int], *, resolver: Resolver | None = None) -> int
 
 
 def _verify_one(message_id: int, resolver: Resolver) -> bool:
+    """What breaks our own check holds back none of the messages behind it."""
+    try:
+        return _verified(message_id, resolver)
+    except _BROKEN as error:
+        logger.error("message %s could not be checked by us: %s", message_id, type(error).__name__)
+        return False
+
+
+def _verified(message_id: int, resolver: Resolver) -> bool:
     work = _claim(message_id)
     if work is None:
         return False
@@ -89,7 +104,8 @@ def _claim(message_id: int) -> Work | None:
         if not free.update(attempts=F("attempts") + 1, again_at=now + CLAIM):
             return None
         attempt = Verification.objects.values_list("attempts", flat=True).get(pk=message_id)
-        return _work(message, attempt)
+    # Behind the commit: a block that breaks its reader has used up an attempt.
+    return _work(message, attempt)
 
 
 def _message(message_id: int) -> ReceivedMessage | None:

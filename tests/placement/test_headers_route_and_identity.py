@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement.headers import Headers
+from placement.headers.addresses import normal_address
 from placement.headers.domains import aligned, normal_domain, organisational_domain
 from placement.headers.identity import from_domain, return_path_domain, subject
 from placement.headers.received import first_hop_at, sending_ip
@@ -104,6 +105,10 @@ def test_internal_and_impossible_addresses_are_no_senders(address: str):
 def test_an_ipv6_sender_is_written_in_its_short_form():
     block = "Received: from a (a [IPv6:2001:0db8:0:0::25]) by b; x\n"
     assert sending_ip(headers(block)) == "2001:db8::25"
+
+
+def test_an_address_within_a_hosts_own_network_is_no_address():
+    assert normal_address("2001:db8::1%x") == ""
 
 
 def test_the_first_hop_is_the_lowest_readable_time():

@@ -62,7 +62,13 @@ def test_dns_that_does_not_answer_is_unknown_and_no_failure(down: str):
 
 
 @pytest.mark.parametrize(
-    ("ip", "sender", "helo"), [("", "b@sender.example", "x"), ("nonsense", "b@sender.example", "x"), (IP, "", "")]
+    ("ip", "sender", "helo"),
+    [
+        ("", "b@sender.example", "x"),
+        ("nonsense", "b@sender.example", "x"),
+        ("2001:db8::1%x", "b@sender.example", "x"),
+        (IP, "", ""),
+    ],
 )
 def test_an_envelope_that_nobody_saw_is_unknown(ip: str, sender: str, helo: str):
     found = checked(published("v=spf1 -all"), ip=ip, sender=sender, helo=helo)

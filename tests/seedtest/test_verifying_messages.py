@@ -131,6 +131,24 @@ def test_a_second_task_for_the_same_message_asks_nothing(seed, test):
     assert models.Verification.objects.get(message=message).verified_at == first.verified_at
 
 
+@pytest.mark.parametrize("broken", ["read_for", "checks"])
+def test_a_message_that_breaks_our_check_holds_back_none_behind_it(seed, test, now, monkeypatch, broken):
+    messages = [received(seed, test, TRACE + by_hand(MESSAGE.replace(b"<1@", f"<{n}@".encode()))) for n in range(3)]
+    works, asked = getattr(verifying.readings, broken), []
+
+    def breaks_on_the_first(*args):
+        asked.append(args)
+        if len(asked) == 1:
+            raise OverflowError("date value out of range")
+        return works(*args)
+
+    monkeypatch.setattr(verifying.readings, broken, breaks_on_the_first)
+    assert verifying.verify_batch([message.pk for message in messages], resolver=zone()) == 2
+    poisoned = models.Verification.objects.get(verified_at=None)
+    assert poisoned.message == messages[0]
+    assert poisoned.attempts == 1 and poisoned.again_at > now, "tried again a few times, and never for ever"
+
+
 def test_what_another_worker_has_claimed_is_left_to_it(seed, test, now):
     message = received(seed, test)
     models.Verification.objects.create(message=message, attempts=1, again_at=now + timedelta(minutes=5))
