@@ -157,6 +157,13 @@ class _Query(pyspf.query):  # type: ignore[misc]
         self.record = self.record or record
         return record
 
+    def expand(self, text: str, stripdot: bool = True) -> str:
+        """pyspf leaves out an explanation with an error (RFC 7208 6.2), and so one that is too long; no term is."""
+        if len(text) > _MAX_TERM:
+            raise pyspf.PermError("A text is longer than its macros can be expanded")
+        expanded: str = super().expand(text, stripdot)
+        return expanded
+
     def validated_ptrs(self) -> list[str]:
         """An error in DNS means no match here, and never an error of the whole (RFC 7208 5.5)."""
         try:

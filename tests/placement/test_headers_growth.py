@@ -24,7 +24,9 @@ from placement.marker import RuleBook, keys, recognise, recognise_body
 from placement.message_body import visible_html
 from placement.providers import get
 from placement.reading import read as read_everything
+from placement.verify import spf
 from placement.vocabulary import ListedFolder, MarkerKind, MarkerRule
+from tests.fakes import FakeDns
 
 BOOK = RuleBook.of([MarkerRule(1, MarkerKind.TOKEN, "a" * 26, in_body=True)])
 SUBJECTS = RuleBook.of([MarkerRule(1, MarkerKind.SENDER_SUBJECT, "Sale", from_domain="s.example")])
@@ -53,6 +55,11 @@ def everything(text: str) -> object:
 
 def every_verdict(value: str) -> object:
     return [reader(value) for family in FAMILIES for reader in family.headers.values()]
+
+
+def explanation(text: str) -> object:
+    dns = FakeDns({"s.example": {"TXT": ["v=spf1 exp=why.example -all"]}, "why.example": {"TXT": [f"%%{text}"]}})
+    return spf.check("192.0.2.7", "a@s.example", "", dns, NOW)
 
 
 READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
@@ -90,6 +97,7 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
     "every verdict": (every_verdict, ["tests=A,", "A(1.0)", "a:", "RULE 1.5 ", "=;", "False [", "score=", "9", "("]),
     "a part's parameters": (part('a="'), [";", '\\";', "a=b;", '";a="']),
     "a boundary's charset": (part("boundary*=punycode''"), ["a"]),
+    "why SPF fails": (explanation, ["a.", "%{l}"]),
     "names": (lambda text: decode_name(text.encode()), ["&", "&-", "&AOk-", "&AAAAAAA", "-"]),
     "html": (
         visible_html,
