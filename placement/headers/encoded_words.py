@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import codecs
 import re
+from encodings.aliases import aliases
 from typing import Final
 
 #: Every part stops at "?", so hostile repetition stays linear. RFC 2231 5 allows "*language" after the charset.
@@ -14,7 +14,19 @@ _HEX: Final = re.compile(rb"=([0-9A-Fa-f]{2})")
 #: NUL, and the half characters that UTF-7 lets through: no PostgreSQL text and no UTF-8 holds either.
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 #: Codecs that are no charset of mail: slow, warning, or raising on all input.
-_NO_CHARSETS: Final = frozenset({"punycode", "idna", "undefined", "unicode-escape", "raw-unicode-escape"})
+_NO_CHARSETS: Final = ("punycode", "idna", "undefined", "unicode_escape", "raw_unicode_escape")
+#: Those of Python's that have one name only.
+_UNALIASED: Final = (
+    "charmap", "cp1006", "cp720", "cp737", "cp856", "cp874", "cp875", "koi8_t", "koi8_u", "mac_arabic", "mac_croatian",
+    "mac_farsi", "mac_romanian", "palmos", "utf_8_sig",
+)  # fmt: skip
+#: Python's codecs by name. Asked for a name, Python looks for a module, and remembers for ever that there is none.
+_CODECS: Final = {
+    **{name: name for name in (*aliases.values(), *_UNALIASED)},
+    **aliases,
+    **dict.fromkeys(_NO_CHARSETS, "utf-8"),
+}
+_BETWEEN_NAMES: Final = re.compile(r"[^a-z0-9.]+")
 
 
 def decode_words(text: str) -> str:
@@ -46,8 +58,8 @@ def _payload(encoding: str, text: str) -> bytes:
 
 
 def _decode(raw: bytes, charset: str) -> str:
+    name = _BETWEEN_NAMES.sub("_", charset.lower()).strip("_")
     try:
-        codec = codecs.lookup(charset or "ascii").name  # however it was spelled
-        return raw.decode("utf-8" if codec in _NO_CHARSETS else codec, "replace")
+        return raw.decode(_CODECS.get(name, "latin-1"), "replace")
     except (LookupError, ValueError):
         return raw.decode("latin-1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,10 +32,25 @@ from placement.headers.encoded_words import decode_words
         ("=?punycode?q?abc?=", "abc"),
         ("=?punycode-?q?abc?=", "abc"),
         ("=?utf-8?q?a=00b?=", "a\ufffdb"),
+        ("=?WINDOWS-1251?q?=DF?=", "Я"),
+        ("=?ANSI_X3.4-1986?q?a?=", "a"),
+        ("=?koi8-u?q?=A4?=", "є"),
+        ("=?zlib?q?caf=E9?=", "café"),
     ],
 )
 def test_encoded_words_in_the_wild(text: str, expected: str):
     assert decode_words(text) == expected
+
+
+def test_no_strangers_charset_is_looked_for_and_remembered():
+    asked: list[str] = []
+    note = asked.append
+    codecs.register(note)
+    try:
+        decode_words("=?1xz?q?a?= =?utf-9?q?b?=")
+    finally:
+        codecs.unregister(note)
+    assert asked == []
 
 
 def test_headers_decode_for_display():
