@@ -12,7 +12,7 @@ from placement.headers.tag_lists import read_tags
 
 _MAX_VALUE: Final = 1000
 _LIST_ID: Final = re.compile(r"<([^<>\s]{1,255})>")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/\s]*+={0,2}+\s*+")
 _FEEDBACK_PARTS: Final = 4
 #: Fastmail leaves the semicolon out between l= and a=.
 _LOCATION_TAG: Final = re.compile(r"(?<![^\s;])(l|a)=([^\s;]{1,1000})", re.IGNORECASE)

@@ -18,6 +18,7 @@ from placement.headers.encoded_words import decode_words
 from placement.headers.hops import parse_hop
 from placement.headers.identity import first_address
 from placement.headers.received import sending_ip
+from placement.headers.sender_fields import read_sender_fields
 from placement.headers.spam_verdicts import FAMILIES
 from placement.mailbox.faults import refusal
 from placement.marker import RuleBook, keys, recognise, recognise_body
@@ -82,6 +83,7 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         lambda text: keys(Headers.parse(b"To: " + text.encode())),
         ["a" * 26 + "@", "+" + "a" * 26, "Received: x for <a@b>\n", "\nFeedback-ID: 1"],
     ),
+    "a logo": (lambda text: read_sender_fields(Headers.parse(f"BIMI-Indicator: A{text}!".encode())), [" "]),
     "hops": (parse_hop, ["(", "from ", "a [", "; ", "with TLS1_", "helo=", "(HELO ", "a.[1.2.3.4]"]),
     "everything": (
         everything,
