@@ -79,6 +79,11 @@ def boundary(
     return _at(headers, *passed_over, message_fields) if passed_over else None
 
 
+def topmost_received(headers: Headers) -> int:
+    """Index of the first Received, 0 where there is none: what stands above it was written after the message came."""
+    return next((index for index, field in enumerate(headers.fields) if field.name.lower() == "received"), 0)
+
+
 def route(headers: Headers, found: Boundary | None = None) -> Route:
     """The chain in the order of travel, with the delays between the stamps."""
     chain = list(_hops(headers))[::-1]

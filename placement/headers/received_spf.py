@@ -44,11 +44,16 @@ def read_received_spf(headers: Headers) -> tuple[ReceivedSpf, ...]:
     return tuple(one for one in found if one is not None)[:_MAX_FOUND]
 
 
-def of_receiver(found: Sequence[ReceivedSpf], *, ends_at: int | None, own_hosts: Sequence[str]) -> ReceivedSpf | None:
-    """The one the receiver wrote: above the part that came with the message, and under no stranger's name."""
+def of_receiver(
+    found: Sequence[ReceivedSpf], *, ends_at: int, own_hosts: Sequence[str], must_name: bool = False
+) -> ReceivedSpf | None:
+    """The one the receiver wrote: above `ends_at`, where its part ends, and under no stranger's name.
+
+    `must_name`: one that names nobody is not believed either.
+    """
     for one in found:
-        inside = ends_at is None or one.index < ends_at
-        if inside and (not one.receiver or is_below(one.receiver, own_hosts)):
+        own = is_below(one.receiver, own_hosts) if one.receiver else not must_name
+        if own and one.index < ends_at:
             return one
     return None
 

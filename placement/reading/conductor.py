@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,8 +12,8 @@ from placement.headers.authentication_results import authentication
 from placement.headers.block import MAX_BLOCK, MAX_FIELDS
 from placement.headers.domains import organisational_domain
 from placement.headers.list_unsubscribe import read_list_unsubscribe
-from placement.headers.received import Boundary, boundary, is_below, route
-from placement.headers.received_spf import of_receiver, read_received_spf
+from placement.headers.received import Boundary, boundary, is_below, route, topmost_received
+from placement.headers.received_spf import ReceivedSpf, of_receiver, read_received_spf
 from placement.headers.sender_fields import read_sender_fields
 from placement.headers.spam_verdicts import read_verdicts
 from placement.headers.spam_verdicts.registry import self_hosted_headers
@@ -98,7 +98,7 @@ def _trust(
 
 
 def _stated_by_spf(headers: Headers, hosts: tuple[str, ...]) -> frozenset[str]:
-    """The client address of the topmost Received-SPF, where it bears the provider's name."""
+    """The client address of the topmost_received Received-SPF, where it bears the provider's name."""
     for one in read_received_spf(headers)[:1]:
         if one.client_ip and is_below(one.receiver, hosts):
             return frozenset({one.client_ip})
@@ -108,6 +108,8 @@ def _stated_by_spf(headers: Headers, hosts: tuple[str, ...]) -> frozenset[str]:
 def _reading(
     headers: Headers, provider: Provider, trust: Trust, edge: Boundary | None, hosts: tuple[str, ...]
 ) -> Reading:
+    all_spf = read_received_spf(headers)
+    own_spf = _received_spf(all_spf, headers, edge, hosts)
     return Reading(
         provider=provider.id,
         authentication=authentication(headers, trust),
@@ -120,13 +122,25 @@ def _reading(
         untrusted=tuple(
             Untrusted(one.claim.text, one.claim.value.authserv_id, one.why, WHY[one.why]) for one in trust.doubted
         ),
-        received_spf=of_receiver(read_received_spf(headers), ends_at=edge.ends_at if edge else None, own_hosts=hosts),
+        received_spf=own_spf,
+        doubted_spf=tuple(one for one in all_spf if one is not own_spf),
         arc=read_arc(headers),
         verdicts=read_verdicts(headers, verdict_headers=_verdict_headers(provider), boundary=edge),
         route=route(headers, edge),
         sender=read_sender_fields(headers),
         list_unsubscribe=read_list_unsubscribe(headers),
     )
+
+
+def _received_spf(
+    found: Sequence[ReceivedSpf], headers: Headers, edge: Boundary | None, hosts: tuple[str, ...]
+) -> ReceivedSpf | None:
+    """It feeds our own SPF check, so without a boundary a name is not enough: anybody can write one.
+
+    What stands above every Received was written after the message had come in.
+    """
+    ends_at = edge.ends_at if edge else topmost_received(headers)
+    return of_receiver(found, ends_at=ends_at, own_hosts=hosts, must_name=edge is None)
 
 
 def _verdict_headers(provider: Provider) -> tuple[str, ...]:

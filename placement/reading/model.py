@@ -71,6 +71,7 @@ class Reading:
     says_none: bool  # the receiver wrote "none": it looked, and there was nothing to say
     untrusted: tuple[Untrusted, ...]
     received_spf: ReceivedSpf | None  # the receiver's own
+    doubted_spf: tuple[ReceivedSpf, ...]  # all others: relays and the sender may have written them
     arc: ArcChain
     verdicts: Verdicts
     route: Route

@@ -74,6 +74,8 @@ def _named(reading: Reading) -> Iterator[tuple[str, str, str, str]]:
         yield "Authentication-Results", doubted.line, "doubted", f"Not believed. {doubted.words}"
     if reading.received_spf:
         yield "Received-SPF", reading.received_spf.line, "believed", "The receiver's own result."
+    for spf in reading.doubted_spf:
+        yield "Received-SPF", spf.line, "doubted", "Not believed. A relay or the sender may have written it."
     for verdict in reading.verdicts.believed:
         yield verdict.header, verdict.raw, "verdict", " ".join(verdict.reading.meanings) or "The provider's filter."
     for ignored in reading.verdicts.ignored:

@@ -86,6 +86,17 @@ def test_only_the_receivers_own_received_spf_is_its_word():
     assert of_receiver(read_received_spf(block)[2:], ends_at=2, own_hosts=["google.com"]) is None
 
 
+def test_where_a_name_is_asked_for_a_nameless_received_spf_is_nobodys():
+    block = headers(
+        "Received-SPF: none (domain of a does not designate permitted sender hosts) client-ip=192.0.2.1",
+        "Received-SPF: pass client-ip=192.0.2.2; receiver=mx.google.com",
+    )
+    found = read_received_spf(block)
+    assert of_receiver(found, ends_at=2, own_hosts=["google.com"]) == found[0]
+    assert of_receiver(found, ends_at=2, own_hosts=["google.com"], must_name=True) == found[1]
+    assert of_receiver(found, ends_at=1, own_hosts=["google.com"], must_name=True) is None
+
+
 def test_a_received_spf_without_a_result_is_none():
     assert read_received_spf(headers("Received-SPF: (only a comment)", "Received-SPF:")) == ()
 

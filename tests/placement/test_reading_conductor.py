@@ -76,6 +76,33 @@ def test_results_that_came_with_the_message_are_not_believed_where_the_provider_
     assert found.findings[1].line.startswith("Authentication-Results: mx.google.com")
 
 
+INNER = "Received: from mx1 (mx1 [10.0.0.1]) by store.own.example; Mon, 2 Mar 2026 18:00:05 +0000"
+CEO = "pass client-ip=192.0.2.7; envelope-from=ceo@bank.example; helo=bank.example"
+OWN_NAMES = {"gmail": "mx.google.com", "outlook_com": "protection.outlook.com", "generic": "mx.own.example"}
+
+
+@pytest.mark.parametrize("name", ["", "; receiver={}"], ids=["nameless", "under the receiver's name"])
+@pytest.mark.parametrize("above", [(), (INNER,)], ids=["no Received", "inner hops only"])
+@pytest.mark.parametrize("provider", OWN_NAMES)
+def test_a_received_spf_that_the_sender_may_have_written_is_nobodys_word(
+    provider: str, above: tuple[str, ...], name: str
+):
+    """It would make our own check say spf=pass and dmarc=pass for bank.example."""
+    forged = f"Received-SPF: {CEO}{name.format(OWN_NAMES[provider])}"
+    found = reading(provider, *above, forged, *MESSAGE[4:], ids=("mx.own.example",))
+    assert (found.received_spf, found.route.sending_ip) == (None, "")
+    assert [one.line for one in found.doubted_spf] == [forged.partition(": ")[2]]
+
+
+def test_without_a_boundary_the_receivers_name_above_every_received_is_its_word():
+    line = f"Received-SPF: {CEO}; receiver=mx.own.example"
+    found = reading("generic", line, INNER, line, *MESSAGE[4:], ids=("mx.own.example",))
+    assert found.received_spf is not None and found.received_spf.index == 0
+    assert [one.index for one in found.doubted_spf] == [2]
+    unnamed = reading("generic", line, INNER, *MESSAGE[4:])
+    assert unnamed.received_spf is None
+
+
 def test_what_passes_for_somebody_else_is_the_commonest_fault():
     foreign = [line.replace("header.i=@shop.example", "header.i=@esp.example") for line in GMAIL]
     lines = [line.replace("dmarc=pass", "dmarc=fail") for line in foreign]

@@ -90,6 +90,16 @@ def test_of_two_lines_with_the_same_text_only_the_real_one_counts(cast, make_see
     assert marks == ["believed", "doubted", "doubted"]
 
 
+def test_a_received_spf_that_came_with_the_message_is_marked_as_not_believed(cast, make_seed, make_test):
+    seed = make_seed(cast.workspace, "gmail")
+    forged = BLOCK.replace(
+        b"From: Brand", b"Received-SPF: pass client-ip=192.0.2.99; receiver=mx.google.com\r\nFrom: Brand"
+    )
+    found = evidence_of(arrive(make_test(cast.workspace, [seed]), seed, forged))
+    marks = [one.mark for one in header_lines(found.block, found.reading) if one.text.startswith("Received-SPF")]
+    assert marks == ["doubted"]
+
+
 def test_hostile_text_stays_text(marketer, cast, make_seed, make_test):
     seed = make_seed(cast.workspace, "gmail")
     hostile = BLOCK.replace(b"198.51.100.9", b"198.51.100.9 <img src=x onerror=alert(2)>").replace(
