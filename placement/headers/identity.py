@@ -6,11 +6,12 @@ import re
 from typing import Final
 
 from placement.headers.block import Headers
+from placement.headers.comments import comment_end
 from placement.headers.domains import normal_domain
 
-_MAX_ADDRESS_FIELD: Final = 2000
-#: Quoted display names and comments may hold an "@"; the caps keep an unclosed one from costing much.
-_NOISE: Final = re.compile(r'"(?:[^"\\]|\\.){0,500}"|\([^()]{0,500}\)')
+_MAX_OUTSIDE: Final = 2000
+_OPENING: Final = re.compile(r'["(]')
+_QUOTED: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _ANGLE: Final = re.compile(r"<([^<>]*)>")
 _BARE: Final = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
 
@@ -31,12 +32,39 @@ def subject(headers: Headers) -> str:
 
 
 def first_address(text: str) -> str:
-    cleaned = _NOISE.sub(" ", text[:_MAX_ADDRESS_FIELD])
+    cleaned = _outside(text)[:_MAX_OUTSIDE]
     for angled in _ANGLE.findall(cleaned):
         if "@" in angled:
             return str(angled).strip()
     bare = _BARE.search(cleaned)
     return bare.group(0) if bare else ""
+
+
+def _outside(text: str) -> str:
+    """What stands outside of quoted names and comments, where an "@" means nothing (RFC 5322 3.2.2, 3.2.4).
+
+    Where one is never closed, the marks that open its kind are characters from there on.
+    """
+    kept: list[str] = []
+    never_closed = ""
+    position = 0
+    for opening in _OPENING.finditer(text):
+        start, mark = opening.start(), opening.group()
+        if start < position or mark in never_closed:
+            continue
+        end = comment_end(text, start) if mark == "(" else _quote_end(text, start)
+        if end > len(text):
+            never_closed += mark
+            continue
+        kept += [text[position:start], " "]
+        position = end
+    return "".join([*kept, text[position:]])
+
+
+def _quote_end(text: str, start: int) -> int:
+    """As `comment_end`."""
+    found = _QUOTED.match(text, start)
+    return found.end() if found else len(text) + 1
 
 
 def _domain(address: str) -> str:

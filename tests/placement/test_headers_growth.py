@@ -74,7 +74,7 @@ READERS: dict[str, tuple[Callable[[str], object], list[str]]] = {
         authenticate,
         ["Authentication-Results: a; dkim=pass\n", "Authentication-Results: (\n"],
     ),
-    "addresses": (first_address, ['"', '"\\', "(", "<", "<@", "a@", "<a@b>,"]),
+    "addresses": (first_address, ['"', '"\\', '""', "(", "()", "<", "<@", "a@", "<a@b>,"]),
     "route": (
         lambda text: sending_ip(Headers.parse(text.encode())),
         ["Received: from a by b\n", "Received: from [10.0.0.1] by \n"],
