@@ -27,11 +27,41 @@ def test_an_address_that_is_none_is_a_problem_too(ours, path):
     body_of(answer)
 
 
-@pytest.mark.parametrize("test_id", ["x", "tst_%00", "tst_" + "é" * 22, "%2e%2e", "tst_" + "0" * 500])
+@pytest.mark.parametrize("test_id", ["x", "tst_" + "é" * 22, "%2e%2e", "tst_" + "0" * 500])
 def test_an_id_that_cannot_be_one_is_not_found(ours, test_id):
     answer = ours.get(f"/tests/{test_id}")
     assert answer.status_code == 404
     body_of(answer)
+
+
+@pytest.mark.parametrize(
+    "path", ["/results/%00/evidence", "/tests/tst_%00", "/seeds/export.csv?seed_list=%00", "/tests?limit=1&%00=x"]
+)
+def test_a_nul_in_the_address_is_refused_before_the_database_is_asked(ours, path, django_assert_num_queries):
+    """PostgreSQL takes none, as a value or as a name."""
+    with django_assert_num_queries(0):
+        answer = ours.get(path)
+    assert answer.status_code == 400
+    assert body_of(answer)["errors"][0]["code"] == "nul"
+
+
+@pytest.mark.parametrize("path", ["/admin/seedtest/mailbox/?provider__exact=%00", "/invitation/x%00", "/health?%00"])
+def test_a_nul_in_the_address_of_a_page_is_refused_too(cast, path):
+    browser = Client(raise_request_exception=False)
+    browser.force_login(cast.owner)
+    answer = browser.get(path)
+    assert answer.status_code == 400
+    assert "NUL" in answer.content.decode()
+
+
+def test_a_nul_in_a_cookie_is_refused_before_the_database_is_asked(client):
+    """A quoted cookie may hold any byte, and the session is looked up by it."""
+    assert client.get("/admin/", headers={"Cookie": 'sessionid="\\000bcdefgh"'}).status_code == 400
+
+
+def test_a_percent_sign_before_two_noughts_is_no_nul(ours):
+    assert ours.get("/tests?cursor=%2500").status_code != 500
+    assert "NUL" not in ours.get("/tests/%2500").content.decode()
 
 
 def test_a_method_that_is_none_is_named(ours):

@@ -6,6 +6,7 @@ import pytest
 
 from placement import providers
 from seedtest.services import oauth
+from seedtest.services.oauth.plain import USUAL_SECONDS, tokens_from
 from seedtest.system_checks import oauth_clients
 
 COMPANY = "0f0e5a1c-9f0a-4c5b-8a64-0000deadbeef"
@@ -87,3 +88,10 @@ def test_a_key_that_nothing_reads_is_told_at_start_up(settings, given, said):
 def test_clients_that_are_no_object_stop_the_start(settings):
     settings.OAUTH_CLIENTS = ["yahoo"]
     assert [message.id for message in oauth_clients(None)] == ["seedtest.E008"]
+
+
+@pytest.mark.parametrize(
+    "told", [None, "", "soon", -1, 0, float("nan"), pytest.param(10**400, id="400 digits"), [3600]]
+)
+def test_a_life_that_no_token_has_is_the_usual_one(told):
+    assert tokens_from({"access_token": "x", "expires_in": told}).expires_in == USUAL_SECONDS

@@ -98,6 +98,6 @@ def tokens_from(told: Mapping[str, Any]) -> Tokens:
 def _seconds(told: object) -> float:
     try:
         seconds = float(told)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return USUAL_SECONDS
     return seconds if 0 < seconds < 10 * 365 * 86400 else USUAL_SECONDS
