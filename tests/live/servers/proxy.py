@@ -17,11 +17,20 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass
 class Cut:
-    """End the connection when the client says `word`: before the server hears it, or after it did."""
+    """End the connection when the client says `word`: before the server hears it, or after it did.
+
+    Only a connection that has said `after` since the cut was ordered: others still have words on their way."""
 
     word: bytes
     heard: bool
     left: int = 1
+    after: bytes = b""
+    ready: set[Link] = field(default_factory=set)  # those that have said `after`
+
+    def strikes(self, link: Link, data: bytes) -> bool:
+        if self.after in data:
+            self.ready.add(link)
+        return self.left > 0 and link in self.ready and self.word in data
 
 
 @dataclass
@@ -35,7 +44,7 @@ class Rules:
     cut: Cut | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Link:
     """One client and its server. `deaf`: what the server says no longer reaches the client."""
 
@@ -116,7 +125,7 @@ class Proxy:
 
     def _asked(self, link: Link, data: bytes) -> bool:
         cut = self.rules.cut
-        if cut is None or cut.left <= 0 or cut.word not in data:
+        if cut is None or not cut.strikes(link, data):
             self._forward(data, link.server)
             return True
         cut.left -= 1
