@@ -56,13 +56,18 @@ def kept(service: Service) -> list[str]:
     return [owner for (owner,) in service.sql("SELECT session_owner FROM seedtest_mailbox WHERE session_owner <> ''")]
 
 
-def all_are_kept(service: Service) -> None:
-    """By the poll worker of this moment: rows may still speak of one that is dead."""
+def all_are_kept(service: Service) -> str:
+    """By the poll worker of this moment: rows may still speak of one that is dead. Returns its queue."""
     process = f".{service.processes['poll'].pid}."
-    until(
-        lambda: sum(process in queue for queue in kept(service)) == SEEDS,
-        f"not every session is kept: {kept(service)} {oracle.mailboxes(service)}",
-    )
+    found: list[str] = []
+
+    def every_one() -> bool:
+        found[:] = [queue for queue in kept(service) if process in queue]
+        return len(found) == SEEDS
+
+    until(every_one, f"not every session is kept: {kept(service)} {oracle.mailboxes(service)}")
+    (queue,) = set(found)
+    return queue
 
 
 def traces(broker: redis.Redis, queue: str) -> list[bytes]:
@@ -134,7 +139,7 @@ def test_kept_sessions_hold_no_connection_of_the_database(opened: dict[str, Any]
 def test_a_killed_worker_keeps_nobody_waiting_and_its_queue_goes(
     scene: Scene, opened: dict[str, Any], service: Service, broker: redis.Redis
 ) -> None:
-    (dead,) = set(kept(service))
+    dead = all_are_kept(service)
     service.processes["poll"].kill()
     broker.lpush(dead, "a hint that nobody will take")
     service.start("second", service.worker("poll", "threads", 16))
@@ -150,7 +155,7 @@ def test_a_killed_worker_keeps_nobody_waiting_and_its_queue_goes(
 def test_a_worker_that_is_told_to_end_says_goodbye_and_leaves_nothing(
     opened: dict[str, Any], service: Service, dovecot: Dovecot, broker: redis.Redis
 ) -> None:
-    (queue,) = set(kept(service))
+    queue = all_are_kept(service)
     assert traces(broker, queue)
     assert [one for one in broker.smembers("_kombu.binding.work") if queue.encode() in one] == [], "it gets no ticks"
     before = said(dovecot, "Logged out")
