@@ -51,11 +51,14 @@ class Scene:
     def finish(self, opened: Mapping[str, Any]) -> None:
         """The test ends complete, and the oracle finds nothing lost, doubled or wrong."""
         give_up = time.monotonic() + PATIENCE
-        while self.tenant.get(f"/tests/{opened['id']}")["status"] not in ("complete", "inconclusive"):
+        while not self.is_over(opened):
             if time.monotonic() > give_up:
                 break
             time.sleep(0.2)
         oracle.assert_clean(self.service, self.wanted)
+
+    def is_over(self, opened: Mapping[str, Any]) -> bool:
+        return self.tenant.get(f"/tests/{opened['id']}")["status"] in ("complete", "inconclusive")
 
     def leased(self) -> int:
         """Polls of this scene's mailboxes that are under way."""
