@@ -16,6 +16,8 @@ from tests.live.servers.dovecot import Dovecot
 from tests.live.servers.postfix import Postfix
 from tests.live.service import Service, Tenant, running, seed_orders
 
+pytestmark = pytest.mark.timeout(300)
+
 SEEDS = {
     "su-01": "inbox", "su-02": "junk", "de-01": "inbox", "de-02": "junk", "fr-01": "junk", "cp-01": "inbox",
     "cp-02": "junk", "su-03": "other", "fr-02": "trash", "nojunk-01": "inbox",
