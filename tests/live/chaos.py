@@ -193,14 +193,14 @@ def run(world: World, seed: int, seconds: float) -> bool:
 
 
 def verdict(world: World, campaigns: Campaigns, trouble: list[str]) -> bool:
-    late = campaigns.drop_what_was_late()
+    asked, late = campaigns.asked, campaigns.drop_what_was_late()
     if late:
         print(f"{late} tests are left out: their mail was delivered after their deadline")
     judgement = oracle.judge(world.service, campaigns.wanted)
     if not judgement.clean or trouble:
         print(oracle.mailboxes(world.service), world.service.logs(), sep="\n")
     print(judgement, *(f"trouble: {words}" for words in trouble), sep="\n")
-    return judgement.clean and judgement.results >= RESULTS and not trouble
+    return judgement.clean and asked >= RESULTS and judgement.results > 0 and not trouble
 
 
 def run_all(seeds: list[int], seconds: float) -> bool:

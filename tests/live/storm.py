@@ -113,8 +113,11 @@ class Storm(threading.Thread):
             strikes[-1].start()
         for strike in strikes:
             strike.join()
-        for server in self._targets.values():
-            server.revive()
+        for name, server in self._targets.items():
+            try:
+                server.revive()
+            except (OSError, RuntimeError) as error:
+                self.trouble.append(f"{name} is not back: {error}")
 
     def _strike(self, blow: Blow) -> None:
         """Waits for its turn at the target, which rests between two blows."""
