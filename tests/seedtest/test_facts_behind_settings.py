@@ -134,7 +134,8 @@ def test_late_ticks_are_not_caught_up(conf):
 
 def test_inbound_mail_is_read_without_the_default_policy():
     """email.policy.default takes seconds on a long To header and raises IndexError on real ones: compat32 only."""
-    assert [found for found in imported() if found[1].startswith("email") and "policy" in found[1]] == []
+    policies = {name for _, name in imported() if name.startswith("email") and "policy" in name}
+    assert policies <= {"email.policy.Compat32"}
     assert [
         found for found in imported() if found[1] in {"email.message.EmailMessage", "email.parser.BytesParser"}
     ] == []
