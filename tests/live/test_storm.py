@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from tests.live.poll_gaps import PollGaps
-from tests.live.storm import BETWEEN, FAULTS, plan
+from tests.live.servers.processes import ServerDied
+from tests.live.storm import BETWEEN, FAULTS, Storm, plan
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -27,6 +29,17 @@ def test_blows_come_in_time_and_last_as_long_as_their_fault_may():
     assert all(after.at - before.at >= BETWEEN[0] for before, after in pairwise(blows))
     assert all(blow.fault.shortest <= blow.pause <= blow.fault.longest for blow in blows)
     assert blows[-1].at < 600
+
+
+class Gone:
+    def revive(self):
+        raise ServerDied("it does not start")
+
+
+def test_a_server_that_stays_away_is_trouble_and_the_others_are_revived_all_the_same():
+    storm = Storm([], {"redis": Gone(), "web": Gone()}, threading.Event())  # type: ignore[dict-item]
+    storm.run()
+    assert storm.trouble == ["redis is not back: it does not start", "web is not back: it does not start"]
 
 
 def after(seconds: float) -> datetime:
