@@ -73,8 +73,7 @@ def test_a_worker_frozen_longer_than_its_lease_cannot_commit_when_it_wakes(scene
 def test_a_worker_told_to_stop_under_load_loses_nothing(scene: Scene, number: int, leaves: int | None) -> None:
     opened = scene.open()
     scene.deliver(opened, scene.spread())
-    scene.service.change_mailboxes(DUE, scene.own)
-    until(lambda: scene.leased() > 0, "no poll is under way")
+    until(lambda: in_flight(scene, 1), "no poll is under way")
     worker = scene.service.processes["poll"]
     os.kill(worker.pid, number)
     until(lambda: is_dead(worker), "the worker goes on")
@@ -82,6 +81,12 @@ def test_a_worker_told_to_stop_under_load_loses_nothing(scene: Scene, number: in
         assert scene.leased() == leaves, "a warm stop finishes what it began"
     worker.start()
     scene.finish(opened)
+
+
+def in_flight(scene: Scene, count: int) -> bool:
+    """So many mailboxes are claimed; one that has just been polled is made due again."""
+    scene.service.change_mailboxes(DUE, f"{scene.own} AND (next_poll_at > now() OR backoff_until > now())")
+    return scene.leased() >= count
 
 
 def second_beat(service: Service, name: str) -> Process:
@@ -186,18 +191,12 @@ def test_128_poll_threads_live_with_40_database_connections(many: Scene) -> None
     many.finish(opened)
 
 
-def in_flight(many: Scene) -> bool:
-    """Every mailbox is claimed; one that has just been polled is made due again."""
-    many.service.change_mailboxes(DUE, f"{many.own} AND (next_poll_at > now() OR backoff_until > now())")
-    return many.leased() >= CROWD
-
-
 def test_a_worker_killed_five_times_with_100_polls_in_flight_quarantines_none(many: Scene) -> None:
     service = many.service
     worker = service.processes["poll"]
     for _ in range(5):
         many.dovecot.freeze()
-        until(lambda: in_flight(many), "not all of them are in flight")
+        until(lambda: in_flight(many, CROWD), "not all of them are in flight")
         worker.kill()
         many.dovecot.thaw()
         service.change_mailboxes("lease_until = now()", many.own)  # the lease runs out
