@@ -34,7 +34,7 @@ WIRE_LINE = re.compile(rb"^\d+\.\d+ ", re.MULTILINE)
 COMMAND = re.compile(rb"^[A-Za-z0-9.]+ (?:UID )?[A-Za-z]+")
 
 #: How long the log of a session that may have ended is waited for.
-WIRE_SECONDS = 2.0
+WIRE_SECONDS = 10.0
 
 
 def need_dovecot() -> None:
