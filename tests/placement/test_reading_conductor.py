@@ -154,6 +154,7 @@ OUTLOOK = (
     "Received: from out.esp.example (192.0.2.10) by ft.mail.protection.outlook.com (10.1.1.1) with Microsoft "
     "SMTP Server; x",
     *MESSAGE[4:],
+    "X-MS-Exchange-Organization-Network-Message-Id: bb65f55d-9640-4adc-3de9-08d46e448a65",
     "X-MS-Exchange-Organization-SCL: 1",
     "X-Microsoft-Antispam-Mailbox-Delivery: ucf:0;jmr:0;auth:0;dest:I;ENG:(1);",
 )

@@ -61,6 +61,8 @@ def test_no_receiver_that_spoke_is_read_as_silent(corpus: Path):
 
 
 def provider_of(entry: dict[str, object]) -> providers.Provider:
+    if "microsoft" in entry.get("ar_providers", ()):  # type: ignore[operator]
+        return providers.get("outlook_com")
     named = [str(name) for name in entry.get("ar_providers", ()) if str(name) in providers.ids()]  # type: ignore[attr-defined]
     return providers.get(named[0]) if named else GENERIC
 
@@ -75,11 +77,14 @@ def test_every_received_message_is_read_without_an_exception(corpus: Path):
         seen["with a boundary"] += bool(reading.route.sending_ip)
         seen["with a chain"] += bool(reading.arc.sets)
         seen["with a verdict"] += reading.says is not None
+        seen["with a stated folder"] += reading.verdicts.delivery_folder is not None
         check(reading)
     assert seen["messages"] >= 1400
     assert seen["with a boundary"] >= 500
     assert seen["with a chain"] >= 50
-    assert seen["with a verdict"] >= 20
+    # Own servers append their filter's words where the sender can write them too: 16 more are shown and not believed.
+    assert seen["with a verdict"] >= 15
+    assert seen["with a stated folder"] >= 8
 
 
 def check(reading: Reading) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from placement import providers
-from placement.headers.spam_verdicts import FAMILIES, Family, Reading, Sample, Says, families_for
+from placement.headers.spam_verdicts import FAMILIES, Family, Place, Reading, Sample, Says, families_for
 from placement.headers.spam_verdicts import families as modules
 from placement.headers.spam_verdicts.registry import self_hosted_headers
 from placement.headers.spam_verdicts.shapes import MAX_HITS
@@ -46,6 +46,11 @@ def test_a_family_names_its_sources_and_shows_each_of_its_headers(family: Family
     assert {sample.header for sample in family.samples} == set(family.headers)
     assert all(why.endswith(".") for why in family.sender_stamps.values())
     assert not {name.lower() for name in family.headers} & {name.lower() for name in family.sender_stamps}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
+def test_a_family_that_stands_at_the_end_names_the_field_that_opens_its_part(family: Family):
+    assert bool(family.opened_by) is (family.place is Place.END)
 
 
 @pytest.mark.parametrize(("family", "sample"), SAMPLES)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
+
 from placement import providers
-from placement.headers import Headers
-from placement.headers.received import boundary
-from placement.headers.spam_verdicts import DeliveryFolder, Place, Says, Verdicts, read_verdicts
-from placement.headers.trust import MESSAGE_FIELDS
+from placement.headers.spam_verdicts import DeliveryFolder, Place, Says, Verdicts
+from placement.reading import read
 
 EDGE = "Received: from out.esp.example (out.esp.example [192.0.2.10]) by mx.own.example; x"
 SENDER = ["From: a@b.example", "Subject: x", "Date: Mon, 2 Mar 2026 18:00:05 +0000"]
+#: With these the providers that write at the end begin their part.
+MICROSOFT = "X-MS-Exchange-Organization-Network-Message-Id: bb65f55d-9640-4adc-3de9-08d46e448a65"
+GMX = "Envelope-To: <seed@gmx.net>"
 
 
 def verdicts(provider: str, *lines: str) -> Verdicts:
-    headers = Headers.parse("".join(f"{line}\r\n" for line in (*lines, "")).encode())
-    edge = boundary(headers, message_fields=MESSAGE_FIELDS)
-    return read_verdicts(headers, verdict_headers=providers.get(provider).verdict_headers, boundary=edge)
+    return read("".join(f"{line}\r\n" for line in (*lines, "")).encode(), providers.get(provider)).verdicts
 
 
 def believed(found: Verdicts) -> list[tuple[str, Says, Place]]:
@@ -52,12 +53,59 @@ def test_stamps_of_the_sending_side_are_named_as_such():
     assert "customers of GMX" in outbound.ignored[0].why
 
 
-def test_microsoft_writes_behind_the_sender_so_the_last_counts():
+def test_microsoft_writes_behind_the_sender_so_what_stands_in_its_own_part_counts():
     forged = "X-Microsoft-Antispam-Mailbox-Delivery: dest:I;"
     real = "X-Microsoft-Antispam-Mailbox-Delivery: ucf:0;dest:J;OFR:SpamFilterAuthJ;"
-    found = verdicts("outlook_com", EDGE, forged, *SENDER, real)
+    found = verdicts("outlook_com", EDGE, forged, *SENDER, forged, MICROSOFT, real)
     assert believed(found) == [("X-Microsoft-Antispam-Mailbox-Delivery", Says.SPAM, Place.END)]
-    assert [one.raw for one in found.ignored] == ["dest:I;"]
+    assert [one.raw for one in found.ignored] == ["dest:I;", "dest:I;"]
+
+
+#: (provider, a header that says "not spam")
+GOOD_NEWS = [
+    ("generic", "X-Spam-Flag: NO"),
+    ("generic", "X-Spam-Status: No, score=-9 required=5"),
+    ("generic", "X-Spamd-Result: default: False [-5 / 15]"),
+    ("generic", "X-Recommended-Action: accept"),
+    ("cpanel_dovecot", "X-Spam-Flag: NO"),
+    ("cpanel_dovecot", "X-Spam-Status: No, score=-9 required=5"),
+    ("rackspace", "X-Spam-Flag: NO"),
+    ("gmx", "X-Spam-Flag: NO"),
+    ("gmx", "X-UI-Filterresults: notjunk:1;V03:K0:x"),
+    ("ionos", "X-UI-Filterresults: notjunk:1;V03:K0:x"),
+    ("outlook_com", "X-Microsoft-Antispam-Mailbox-Delivery: ucf:0;dest:I;"),
+    ("microsoft_365", "X-Forefront-Antispam-Report: SFV:NSPM;CAT:NONE;"),
+    ("mailru", "X-Mras: Ok"),
+    ("proton", "X-Pm-Spam-Action: inbox"),
+]
+OPENERS = {"gmx": GMX, "ionos": GMX, "outlook_com": MICROSOFT, "microsoft_365": MICROSOFT} | {
+    "mailru": "X-DMARC-Policy: no",
+    "proton": "X-Pm-Origin: external",
+}
+
+
+@pytest.mark.parametrize(("provider", "line"), GOOD_NEWS)
+def test_where_the_provider_wrote_no_verdict_the_senders_own_is_none(provider: str, line: str):
+    opener = OPENERS.get(provider, "X-Own: 1")
+    for lines in ([*SENDER, line], [line, *SENDER], [*SENDER, opener, line, opener], [opener, line, *SENDER]):
+        found = verdicts(provider, EDGE, *lines)
+        assert (found.says, found.delivery_folder) == (None, None), lines
+        whys = [one.why for one in found.ignored if line == f"{one.header}: {one.raw}"]
+        assert len(whys) == 1 and "sender" in whys[0], lines
+
+
+@pytest.mark.parametrize(("provider", "line"), GOOD_NEWS)
+def test_the_providers_own_is_believed_in_its_part_or_above_the_boundary(provider: str, line: str):
+    above = verdicts(provider, line, EDGE, *SENDER)
+    assert [(one.raw, one.place) for one in above.believed] == [(line.partition(": ")[2], Place.ABOVE)]
+    behind = verdicts(provider, EDGE, *SENDER, OPENERS.get(provider, "X-Own: 1"), line)
+    said = [one.place for one in behind.believed if line == f"{one.header}: {one.raw}"]
+    assert said == ([Place.END] if provider in OPENERS else [])
+
+
+def test_a_stamp_of_outgoing_mail_that_gmx_writes_under_the_same_name_is_not_the_receivers():
+    found = verdicts("gmx", EDGE, *SENDER, "X-Spam-Flag: NO", "X-UI-Out-Filterresults: notjunk:1;V03", GMX)
+    assert found.believed == ()
 
 
 def test_yandex_writes_right_below_its_received_so_the_first_counts():
@@ -78,6 +126,7 @@ def test_the_delivery_folder_outranks_what_the_filter_thinks():
         "outlook_com",
         EDGE,
         *SENDER,
+        MICROSOFT,
         "X-Forefront-Antispam-Report: SCL:6;SFV:SPM;CAT:SPM;",
         "X-Microsoft-Antispam: BCL:3;",
         "X-Microsoft-Antispam-Mailbox-Delivery: dest:I;OFR:TrustedSenderList;",
@@ -87,7 +136,9 @@ def test_the_delivery_folder_outranks_what_the_filter_thinks():
 
 
 def test_of_several_opinions_the_gravest_tells_most():
-    found = verdicts("outlook_com", EDGE, *SENDER, "X-MS-Exchange-Organization-SCL: 1", "X-Microsoft-Antispam: BCL:9;")
+    found = verdicts(
+        "outlook_com", EDGE, *SENDER, MICROSOFT, "X-MS-Exchange-Organization-SCL: 1", "X-Microsoft-Antispam: BCL:9;"
+    )
     assert found.says is not None and found.says.says is Says.BULK
 
 
@@ -97,5 +148,5 @@ def test_a_header_nobody_can_read_says_nothing():
 
 
 def test_a_thousand_verdict_headers_are_survived():
-    found = verdicts("outlook_com", EDGE, *["X-Microsoft-Antispam: BCL:9;"] * 1000, *SENDER)
+    found = verdicts("outlook_com", EDGE, *SENDER, MICROSOFT, *["X-Microsoft-Antispam: BCL:9;"] * 1000)
     assert (len(found.believed), len(found.ignored)) == (1, 100)

@@ -53,6 +53,7 @@ TO_JUNK = (
     b"Subject: Sale\r\n"
     b"Date: Sun, 22 Nov 2026 09:00:00 +0000\r\n"
     b"Message-ID: <2@brand.example>\r\n"
+    b"X-MS-Exchange-Organization-Network-Message-Id: bb65f55d-9640-4adc-3de9-08d46e448a65\r\n"
     b"X-Microsoft-Antispam-Mailbox-Delivery: ucf:0;jmr:0;auth:1;dest:J;ENG:(5062000305);RF:JunkEmail;\r\n"
     b"\r\n"
 )

@@ -12,7 +12,7 @@ from placement.headers.spam_verdicts.shapes import Opaque
 _PLACES: Final = {
     Place.ABOVE: "above the boundary",
     Place.BELOW: "above, or right below the boundary",
-    Place.END: "above, or the last of its name",
+    Place.END: "above, or the last of its name below `{opened_by}`",
 }
 
 
@@ -24,8 +24,9 @@ def families_table() -> str:
 
 def _row(family: Family) -> str:
     opaque = [name for name, reader in family.headers.items() if isinstance(reader, Opaque)]
+    place = _PLACES[family.place].format(opened_by=family.opened_by)
     read = ", ".join(f"`{name}`" for name in family.headers if name not in opaque)
-    return f"| `{family.id}` | {family.name} | {_PLACES[family.place]} | {read or '–'} | {len(opaque) or '–'} |"
+    return f"| `{family.id}` | {family.name} | {place} | {read or '–'} | {len(opaque) or '–'} |"
 
 
 if __name__ == "__main__":

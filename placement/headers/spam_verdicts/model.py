@@ -33,7 +33,7 @@ class Place(StrEnum):
 
     ABOVE = "above"
     BELOW = "below"  # right below the boundary, before the sender's fields: the topmost counts
-    END = "end"  # appended behind the sender's fields: the last of its name counts
+    END = "end"  # appended behind the sender's fields: the last of its name counts, below the family's `opened_by`
 
 
 class Hit(NamedTuple):
@@ -79,6 +79,9 @@ class Family:
     headers: Mapping[str, Reader]  # header name → how its value is read
     samples: tuple[Sample, ...]
     place: Place = Place.ABOVE
+    #: END: a field that the provider appends to every message, above its verdict. The sender can write one too, but
+    #: not below the provider's: where the provider wrote no verdict, nothing stands there that could be taken for it.
+    opened_by: str = ""
     sender_stamps: Mapping[str, str] = field(default_factory=dict)  # header name → why it is never believed
     unverified: tuple[str, ...] = ()
 

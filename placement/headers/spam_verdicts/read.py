@@ -21,7 +21,11 @@ _MAX_RAW: Final = 8192
 
 _NOT_ITS_OWN: Final = "The seed's own provider does not write this header: a gateway, a relay or the sending side did."
 _BELOW_THE_BOUNDARY: Final = (
-    "It stands below the Received line with which the provider took the message in: it came with the message."
+    "It stands below the Received line with which the provider took the message in, where the sender writes."
+)
+_NOT_IN_ITS_PART: Final = (
+    "It stands below the Received line with which the provider took the message in, and not in the part that the "
+    "provider adds at the end: the sender may have written it."
 )
 _ANOTHER_COUNTS: Final = "It stands there more than once, and the provider writes its own in another place."
 _NO_BOUNDARY: Final = "No Received line shows where the provider took the message in."
@@ -69,7 +73,7 @@ def read_verdicts(headers: Headers, *, verdict_headers: Sequence[str], boundary:
         name = field.name.lower()
         if name not in own and name not in known:
             continue
-        why = _doubt(name, index, own, boundary, last, taken)
+        why = _not_its_own(name, own, taken) or _misplaced(name, index, own[name], boundary, last)
         if why:
             family = own.get(name) or known[name]
             ignored.append(Ignored(family.id, field.name, field.unfolded[:_MAX_RAW], why))
@@ -79,31 +83,26 @@ def read_verdicts(headers: Headers, *, verdict_headers: Sequence[str], boundary:
     return Verdicts(tuple(believed[:_MAX_BELIEVED]), tuple(ignored[:_MAX_IGNORED]))
 
 
-def _doubt(
-    name: str,
-    index: int,
-    own: Mapping[str, Family],
-    boundary: Boundary | None,
-    last: Mapping[str, int],
-    taken: set[str],
-) -> str:
-    """Why this header is not the provider's; "" where it is."""
+def _not_its_own(name: str, own: Mapping[str, Family], taken: set[str]) -> str:
+    """Why this is no header of the provider's, wherever it stands; "" where it may be one."""
     if name in sender_stamps():
         return sender_stamps()[name]
     if name not in own:
         return _NOT_ITS_OWN
-    if name in taken:
-        return _ANOTHER_COUNTS
+    return _ANOTHER_COUNTS if name in taken else ""
+
+
+def _misplaced(name: str, index: int, family: Family, boundary: Boundary | None, last: Mapping[str, int]) -> str:
+    """Why the provider did not write this header here; "" where it did."""
     if boundary is None:
         return _NO_BOUNDARY
-    if index < boundary.index:
+    if index < boundary.index or (family.place is Place.BELOW and index < boundary.ends_at):
         return ""
-    place = own[name].place
-    if place is Place.BELOW:
-        return "" if index < boundary.ends_at else _BELOW_THE_BOUNDARY
-    if place is Place.END:
-        return "" if index == last[name] else _ANOTHER_COUNTS
-    return _BELOW_THE_BOUNDARY
+    if family.place is not Place.END:
+        return _BELOW_THE_BOUNDARY
+    if not last.get("from", -1) < last.get(family.opened_by.lower(), -1) <= index:
+        return _NOT_IN_ITS_PART
+    return "" if index == last[name] else _ANOTHER_COUNTS
 
 
 def _stands(index: int, boundary: Boundary | None, family: Family) -> Place:

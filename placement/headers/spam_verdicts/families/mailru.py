@@ -14,6 +14,7 @@ FAMILY: Final = Family(
     name="Mail.ru",
     sources=("sisimai", "samples", "hdr-scan"),
     place=Place.END,
+    opened_by="X-DMARC-Policy",
     headers={
         "X-Mras": Word({"ok": Says.CLEAN}),
         "X-Spam": Contains({"not detected": Says.CLEAN}),
@@ -38,5 +39,5 @@ FAMILY: Final = Family(
         Sample("X-77F55803", "4F1203BC0FB41BD9", Says.UNKNOWN),
         Sample("X-7FA49CB5", "FF5795518A3D127A", Says.UNKNOWN),
     ),
-    unverified=("X-Mras: what it says of spam",),
+    unverified=("X-Mras: what it says of spam", "opened_by: in both of two messages"),
 )

@@ -131,6 +131,8 @@ FAMILY: Final = Family(
     name="Microsoft (Outlook.com, Exchange Online)",
     sources=("ms-headers", "ms-scl", "ms-bcl", "ms-vocab"),
     place=Place.END,
+    # Its header firewall takes X-MS-Exchange-Organization-* out of what comes in, and out of what goes out.
+    opened_by="X-MS-Exchange-Organization-Network-Message-Id",
     headers={
         "X-Microsoft-Antispam-Mailbox-Delivery": _DELIVERY,
         "X-Message-Delivery": message_delivery,

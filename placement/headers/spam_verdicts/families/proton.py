@@ -14,6 +14,7 @@ FAMILY: Final = Family(
     name="Proton Mail",
     sources=("ms-vocab", "hdr-scan"),
     place=Place.END,
+    opened_by="X-Pm-Origin",
     headers={
         "X-Pm-Spam-Action": Word(
             {"inbox": Says.INBOX, "spam": Says.SPAM, "phishing": Says.PHISH},
@@ -42,5 +43,5 @@ FAMILY: Final = Family(
         Sample("X-Pm-Content-Encryption", "on-delivery", Says.UNKNOWN),
         Sample("X-Pm-Transfer-Encryption", "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384", Says.UNKNOWN),
     ),
-    unverified=("place: not seen on a whole message",),
+    unverified=("place, opened_by: not seen on a whole message",),
 )

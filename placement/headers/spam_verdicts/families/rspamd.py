@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from placement.headers.spam_verdicts.model import Family, Hit, Place, Reading, Sample, Says
+from placement.headers.spam_verdicts.model import Family, Hit, Reading, Sample, Says
 from placement.headers.spam_verdicts.shapes import MAX_VALUE, Number, Opaque, RuleList, Word, number
 
 _OPAQUE: Final = Opaque()
@@ -42,7 +42,6 @@ FAMILY: Final = Family(
     id="rspamd",
     name="Rspamd",
     sources=("decode-spam", "samples"),
-    place=Place.END,
     headers={
         "X-Spamd-Result": result,
         "X-Rspamd-Action": Word(_ACTIONS),

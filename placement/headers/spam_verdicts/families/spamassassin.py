@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from placement.headers.spam_verdicts.model import Family, Hit, Place, Reading, Sample, Says
+from placement.headers.spam_verdicts.model import Family, Hit, Reading, Sample, Says
 from placement.headers.spam_verdicts.shapes import MAX_HITS, MAX_VALUE, Number, Opaque, Word, number
 
 _OPAQUE: Final = Opaque()
@@ -47,7 +47,6 @@ FAMILY: Final = Family(
     id="spamassassin",
     name="SpamAssassin",
     sources=("decode-spam", "samples"),
-    place=Place.END,
     headers={
         "X-Spam-Status": status,
         "X-Spam-Flag": _FLAG,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from placement.headers.spam_verdicts.model import Family, Place, Reading, Sample, Says
+from placement.headers.spam_verdicts.model import Family, Reading, Sample, Says
 from placement.headers.spam_verdicts.shapes import MAX_VALUE, Opaque, Word, number
 
 _EVIDENCE: Final = re.compile(r"\(\s{0,4}([0-9.]{1,10})\s{0,4}\)")
@@ -21,7 +21,6 @@ FAMILY: Final = Family(
     id="spamexperts",
     name="SpamExperts",
     sources=("decode-spam", "samples"),
-    place=Place.END,
     headers={
         "X-SpamExperts-Class": Word({"ham": Says.CLEAN, "spam": Says.SPAM, "unsure": Says.UNKNOWN}),
         "X-SpamExperts-Evidence": evidence,

@@ -12,6 +12,7 @@ FAMILY: Final = Family(
     name="United Internet (GMX, WEB.DE, mail.com, IONOS)",
     sources=("samples", "hdr-scan"),
     place=Place.END,
+    opened_by="Envelope-To",
     headers={
         # "unknown" goes to the inbox, or to the folder Unbekannt where the account has the 3-Wege-Spamschutz.
         "X-UI-Filterresults": Word(
@@ -32,5 +33,5 @@ FAMILY: Final = Family(
         Sample("X-Spam-Flag", "YES", Says.SPAM),
         Sample("X-GMX-Antivirus", "0 (no virus found)", Says.UNKNOWN),
     ),
-    unverified=("X-GMX-Antispam: other numbers than 0",),
+    unverified=("X-GMX-Antispam: other numbers than 0", "opened_by: not seen at IONOS and mail.com"),
 )
