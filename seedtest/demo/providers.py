@@ -33,7 +33,7 @@ class Provider:
     catalog_id: str
     domain: str
     rules: tuple[filing.Rule, ...]
-    stamp: Callable[[stamps.Arrival], list[str]]
+    stamp: Callable[[stamps.Arrival], stamps.Stamp]
     seeds: tuple[tuple[str, Habit], ...]
     folders: tuple[tuple[str, str], ...]
     capabilities: tuple[str, ...] = ()

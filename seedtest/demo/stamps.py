@@ -1,4 +1,4 @@
-"""The headers each provider of the world writes on top of a message, in the shape its real model uses.
+"""The headers each provider of the world writes above and behind a message's own, in the shape its model uses.
 
 The shapes are sightings in real mail: Gmail keeps domains in header.i=@, Microsoft writes no authserv-id and
 no space before dmarc=, Yahoo ends with a semicolon, GMX reports DKIM alone, cPanel hosts report nothing.
@@ -6,7 +6,7 @@ no space before dmarc=, Yahoo ends with a semicolon, GMX reports DKIM alone, cPa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from hashlib import sha256
@@ -40,13 +40,21 @@ class Arrival:
         return self.rule.folder != INBOX
 
 
-def gmail(arrival: Arrival) -> list[str]:
+@dataclass(frozen=True)
+class Stamp:
+    """Header lines above those of the message, and behind them."""
+
+    above: list[str]
+    behind: list[str] = field(default_factory=list)
+
+
+def gmail(arrival: Arrival) -> Stamp:
     letter, checks = arrival.letter, arrival.checks
     results = [f"       dkim={_word(s)} header.i=@{s.domain} header.s={s.selector}" for s in checks.signatures]
     results.append(f"       spf={checks.spf} ({_google_spf(letter, checks)}) smtp.mailfrom={letter.mail_from}")
     if checks.dmarc != "none":
         results.append(f"       {_google_dmarc(checks, arrival.is_junk)}")
-    return [
+    above = [
         f"Delivered-To: {arrival.recipient}",
         f"Return-Path: <{letter.mail_from}>",
         f"Received: from {letter.helo} ({letter.helo}. [{letter.client_ip}])\r\n"
@@ -55,6 +63,7 @@ def gmail(arrival: Arrival) -> list[str]:
         f"Received-SPF: {checks.spf} ({_google_spf(letter, checks)}) client-ip={letter.client_ip};",
         "Authentication-Results: mx.google.com;\r\n" + ";\r\n".join(results),
     ]
+    return Stamp(above)
 
 
 def _google_spf(letter: Letter, checks: Checks) -> str:
@@ -70,11 +79,11 @@ def _google_dmarc(checks: Checks, is_junk: bool) -> str:
     return f"dmarc={checks.dmarc} (p={policy} sp={policy} dis={done}) header.from={checks.from_domain}"
 
 
-def microsoft(arrival: Arrival) -> list[str]:
+def microsoft(arrival: Arrival) -> Stamp:
     letter, checks = arrival.letter, arrival.checks
     mark = dict(word.split(":") for word in arrival.rule.mark.split())
     mailbox = "J;OFR:SpamFilterAuthJ" if arrival.is_junk else "I"
-    return [
+    above = [
         f"Received: from DB3EUR04FT033.eop-eur04.prod.protection.outlook.com\r\n"
         f" (2603:10a6:10:31::18) by DB9P191MB1234.EURP191.PROD.OUTLOOK.COM with HTTPS;\r\n {arrival.date}",
         f"Authentication-Results: {_microsoft_results(letter, checks)}",
@@ -83,13 +92,17 @@ def microsoft(arrival: Arrival) -> list[str]:
         f"Received: from {letter.helo} ({letter.client_ip}) by\r\n"
         f" DB3EUR04FT033.mail.protection.outlook.com (10.152.24.122) with Microsoft SMTP\r\n"
         f" Server id {arrival.queue_id};\r\n {arrival.date}",
+    ]
+    behind = [
         f"Return-Path: {letter.mail_from}",
+        f"X-MS-Exchange-Organization-Network-Message-Id: {arrival.queue_id}",
         f"X-Forefront-Antispam-Report:\r\n CIP:{letter.client_ip};CTRY:;LANG:en;SCL:{mark['SCL']};SRV:;IPV:NLI;"
         f"SFV:{mark['SFV']};H:{letter.helo};PTR:;CAT:{mark['CAT']};DIR:INB;",
         f"X-MS-Exchange-Organization-SCL: {mark['SCL']}",
         f"X-Microsoft-Antispam: BCL:{7 if mark['CAT'] == 'BULK' else 1};",
         f"X-Microsoft-Antispam-Mailbox-Delivery:\r\n ucf:0;jmr:0;auth:0;dest:{mailbox};",
     ]
+    return Stamp(above, behind)
 
 
 def _microsoft_results(letter: Letter, checks: Checks) -> str:
@@ -108,13 +121,13 @@ def _microsoft_dkim(checks: Checks) -> str:
     return ";".join(results) or "dkim=none (message not signed)\r\n header.d=none"
 
 
-def yahoo(arrival: Arrival) -> list[str]:
+def yahoo(arrival: Arrival) -> Stamp:
     letter, checks = arrival.letter, arrival.checks
     host = "atlas219.free.mail.bf1.yahoo.com"
     dkim = [f" dkim={_word(s)} header.i=@{s.domain} header.s={s.selector};" for s in checks.signatures]
     policy = checks.policy.upper()
     dmarc = "unknown" if checks.dmarc == "none" else f"{checks.dmarc}(p={policy},sp={policy})"
-    return [
+    above = [
         f"X-Apparently-To: {arrival.recipient}; {arrival.date}",
         f"Return-Path: <{letter.mail_from}>",
         *([f"X-YahooFilteredBulk: {letter.client_ip}"] if arrival.is_junk else []),
@@ -124,44 +137,59 @@ def yahoo(arrival: Arrival) -> list[str]:
         f"Received: from {letter.client_ip} (EHLO {letter.helo})\r\n"
         f" by 10.197.37.5 with SMTPs id {arrival.queue_id};\r\n {arrival.date}",
     ]
+    return Stamp(above)
 
 
-def gmx(arrival: Arrival) -> list[str]:
+def gmx(arrival: Arrival) -> Stamp:
     letter, checks = arrival.letter, arrival.checks
     dkim = "; ".join(f"dkim={_word(s)} header.i=@{s.domain}" for s in checks.signatures)
-    return [
+    above = [
         f"Return-Path: <{letter.mail_from}>",
         f"Authentication-Results:  gmx.net; {dkim or 'dkim=none'}",
         f"Received: from {letter.helo} ([{letter.client_ip}]) by mx-ha.gmx.net\r\n"
         f" (mxgmx016 [212.227.15.9]) with ESMTPS (Nemesis) id {arrival.queue_id}\r\n"
         f" for <{arrival.recipient}>; {arrival.date}",
+    ]
+    behind = [
+        f"Envelope-To: <{arrival.recipient}>",
         f"X-Spam-Flag: {'YES' if arrival.is_junk else 'NO'}",
         f"X-UI-Filterresults: {arrival.rule.mark};V03:K0:{arrival.queue_id};",
     ]
+    return Stamp(above, behind)
 
 
-def cpanel(arrival: Arrival) -> list[str]:
+def cpanel(arrival: Arrival) -> Stamp:
     letter = arrival.letter
     hits = points(letter, arrival.checks)
     score = sum(hit.score for hit in hits)
-    return [
+    above = [
         f"Return-Path: <{letter.mail_from}>",
         f"Delivered-To: {arrival.recipient}",
         f"Received: from {letter.helo} ([{letter.client_ip}])\r\n"
         f"\tby server7.hostgarden.example with esmtps (Exim 4.96)\r\n"
         f"\t(envelope-from <{letter.mail_from}>)\r\n\tid {arrival.queue_id}\r\n"
         f"\tfor {arrival.recipient};\r\n\t{arrival.date}",
+    ]
+    behind = [
         f"X-Spam-Status: {arrival.rule.mark}, score={score:.1f} required=5.0\r\n"
         f"\ttests={','.join(hit.name for hit in hits) or 'none'} autolearn=no",
         f"X-Spam-Score: {score * 10:.0f}",
         f"X-Spam-Flag: {'YES' if arrival.is_junk else 'NO'}",
     ]
+    return Stamp(above, behind)
 
 
 def _word(signature: Signature) -> str:
     return "pass" if signature.passes else "fail"
 
 
-def stamped(lines: list[str], raw: bytes) -> bytes:
-    """The provider's headers over the untouched message."""
-    return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape") + raw
+def stamped(stamp: Stamp, raw: bytes) -> bytes:
+    """The provider's headers around those of the untouched message."""
+    header, empty, body = raw.partition(b"\r\n\r\n")
+    if not empty:
+        return _lines(stamp.above) + raw
+    return _lines(stamp.above) + header + b"\r\n" + _lines(stamp.behind) + b"\r\n" + body
+
+
+def _lines(lines: list[str]) -> bytes:
+    return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape")

@@ -10,9 +10,10 @@ from datetime import date
 
 import pytest
 
-from placement import folders, mailbox, providers
+from placement import folders, mailbox, providers, reading
 from placement.headers import authentication_results
 from placement.headers.block import Headers
+from placement.headers.spam_verdicts import Says
 from placement.providers import gmail
 from placement.vocabulary import Authentication, FolderRole, RoleSource, Tab
 from seedtest.demo import world
@@ -73,12 +74,13 @@ def test_the_junk_folder_is_found_and_says_how(running: world.World, email: str)
 
 
 @pytest.mark.parametrize("email", SEEDS)
-def test_the_header_block_ends_with_what_was_sent(running: world.World, email: str) -> None:
+def test_the_header_block_holds_what_was_sent(running: world.World, email: str) -> None:
     with _session(running, email) as session:
         block = _header_block(session, SEEDS[email][0])
         (since,) = session.search_since([SEEDS[email][0]], date(2026, 1, 1))
 
-    assert block.endswith(NEWSLETTER.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+    assert b"\r\n" + NEWSLETTER.partition(b"\r\n\r\n")[0] + b"\r\n" in block
+    assert block.endswith(b"\r\n\r\n")
     assert len(since.found) == 1
 
 
@@ -101,6 +103,22 @@ def test_the_receivers_word_is_read_in_its_own_shape(
 
     spf, dmarc = (one.result if one else None for one in (result.spf, result.dmarc))
     assert (spf, [one.result for one in result.dkim], dmarc) == said
+
+
+@pytest.mark.parametrize(
+    ("email", "says"),
+    [("finn@skylook.example", Says.INBOX), ("nora@postbote.example", Says.SPAM), ("rosa@hostgarden.example", None)],
+)
+def test_the_filters_word_is_believed_where_nobody_else_could_have_written_it(
+    running: world.World, email: str, says: Says | None
+) -> None:
+    with _session(running, email) as session:
+        found = reading.read(
+            _header_block(session, SEEDS[email][0]), providers.get(login_of(running, email).provider_id)
+        )
+
+    assert (found.says.says if found.says else None) == says
+    assert found.verdicts.believed or found.verdicts.ignored
 
 
 def test_the_promotions_tab_is_answered(running: world.World) -> None:
