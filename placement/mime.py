@@ -41,7 +41,7 @@ class MimePart(Message):
             return failobj
         try:
             return super().get_param(param, failobj, header, unquote)
-        except ValueError:  # RFC 2231 numbers its pieces, and a number may be too long for Python
+        except (ValueError, TypeError):  # pieces by RFC 2231: a number too long for Python, or one without a number
             return failobj
 
     def get_boundary(self, failobj: Any = None) -> Any:

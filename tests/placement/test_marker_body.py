@@ -163,6 +163,7 @@ def test_no_body_raises(body: bytes):
         "boundary*=idna''c",
         f"boundary*=punycode''{'a' * 100_000}",
         f"boundary*{'1' * 5000}=c",
+        "boundary*=c; boundary*0=d",
         f'a="{";" * 100_000}',
     ],
 )

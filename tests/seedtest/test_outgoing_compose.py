@@ -227,7 +227,10 @@ def test_a_message_of_endless_parts_does_not_carry_the_line():
         composed(raw, in_body=True)
 
 
-@pytest.mark.parametrize("charset", ["charset*=a\0b''utf-8", "charset*=idna''utf-8", f'a="{";" * 100_000}'])
+@pytest.mark.parametrize(
+    "charset",
+    ["charset*=utf-8; charset*0=utf-8", "charset*=a\0b''utf-8", "charset*=idna''utf-8", f'a="{";" * 100_000}'],
+)
 def test_a_part_whose_charset_cannot_be_read_carries_the_line(charset):
     raw = b"From: a@acme.example\r\nContent-Type: text/plain; " + charset.encode() + b"\r\n\r\nBuy.\r\n"
     assert body(composed(raw, in_body=True)) == b"Buy.\r\n\r\nRef: %s\r\n" % TOKEN.encode()
