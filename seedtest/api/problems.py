@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, Final
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -20,6 +21,8 @@ from seedtest.services.idempotency import RETRY_AFTER, Busy, Mismatch
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
+#: More of them tell nobody more.
+MAX_ERRORS: Final = 100
 _RETRY_DATABASE: Final = 5
 
 
@@ -85,7 +88,7 @@ def _as_problem(error: Exception) -> Problem:
         case IntakeError():
             return invalid(error.errors)
         case exceptions.ValidationError():
-            return invalid(list(_flat("#", error.detail)))
+            return invalid(list(islice(_flat("#", error.detail), MAX_ERRORS)))
         case exceptions.APIException():
             return Problem(error.status_code, str(error.default_code), str(error.detail))
     kinds = (known for known in _KNOWN if isinstance(error, known))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, ClassVar, Final, TypeVar
 
 from django.db import transaction
@@ -27,7 +27,10 @@ from seedtest.services.idempotency import Answer
 #: A message of 10 MB in base64, and the rest of its request.
 MAX_BODY: Final = 15 * 1024 * 1024
 MAX_DEPTH: Final = 32
+#: Each value that is wrong makes an error a hundred times as long; the longest request that makes sense has some 2,000.
+MAX_VALUES: Final = 10_000
 _TOO_DEEP: Final = "The JSON is nested too deeply."
+_TOO_MANY: Final = f"The JSON has more than {MAX_VALUES} values. Split the request."
 _ID: Final = re.compile(r"[a-z]{3}_[0-9A-Za-z]{22}")
 _M = TypeVar("_M", bound=Model)
 
@@ -91,15 +94,27 @@ class BoundedJSONParser(JSONParser):
             given = super().parse(stream, media_type, parser_context)
         except RecursionError:
             raise ParseError(_TOO_DEEP) from None
-        if _is_deep(given, MAX_DEPTH):
-            raise ParseError(_TOO_DEEP)
+        if complaint := _complaint(given):
+            raise ParseError(complaint)
         return given
 
 
-def _is_deep(value: object, left: int) -> bool:
+def _complaint(given: object) -> str:
     """What is read just so would break whoever writes it again: its hash, a database, an answer."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return not left or any(_is_deep(one, left - 1) for one in inner)
+    layer: list[object] = [given]
+    values = 1
+    for _ in range(MAX_DEPTH):
+        layer = [inner for one in layer for inner in _inside(one)]
+        values += len(layer)
+        if values > MAX_VALUES:
+            return _TOO_MANY
+        if not layer:
+            return ""
+    return _TOO_DEEP
+
+
+def _inside(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 class Resource(APIView):

@@ -19,6 +19,8 @@ from seedtest.models.sending import OutgoingMessage
 from seedtest.services import visible_line
 
 MAX_BYTES = 10 * 1024 * 1024
+#: Postfix takes a header of 100 KB. Millions of empty fields would take a gigabyte to hold.
+MAX_HEADER, MAX_FIELDS = 1024 * 1024, 2000
 CRLF = b"\r\n"
 
 #: What a receiver or a relay wrote into an exported message. A second copy of it would be read as the verdict of a
@@ -132,8 +134,8 @@ def _with_line(given: Split, line: str) -> bytes:
     body = visible_line.added(CRLF.join(mime), _with_crlf(given.body), line)
     if body is None:
         raise MessageError(
-            "The message has no text that a visible test ID could be added to, or too many parts to look for it."
-            " Open the test without the body line."
+            "The message has no text that a visible test ID could be added to, or too many parts or lines to look for "
+            "it. Open the test without the body line."
         )
     return body
 
@@ -193,6 +195,12 @@ def _with_address(field: Field, sender: str) -> bytes:
     return b"From: " + (name + b" " if name else b"") + f"<{sender}>".encode("ascii")
 
 
+_LONG_HEADER = (
+    f"The message has a header of more than 1 MB or of more than {MAX_FIELDS} fields, which mail servers refuse. "
+    "Nothing was sent. Is the blank line between header and text missing?"
+)
+
+
 def split(raw: bytes) -> Split:
     """Header fields and body.
 
@@ -206,6 +214,8 @@ def split(raw: bytes) -> Split:
     while at < len(text):
         end = text.find(b"\n", at) + 1 or len(text)
         line = _flat(text[at:end])
+        if at > MAX_HEADER or len(fields) > MAX_FIELDS:
+            raise MessageError(_LONG_HEADER)
         if not line:
             return Split(_as_fields(fields), text[end:])
         if not _take(line, fields, followed=_FIELD.match(text, end) is not None):

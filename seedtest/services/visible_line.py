@@ -13,6 +13,8 @@ from typing import Any
 
 from placement.mime import MimePart, parsed
 
+#: Python's reader holds each line by itself: ten million empty ones take a gigabyte. 10 MB of base64 have 140,000.
+MAX_LINES = 300_000
 _BODY_END = re.compile(rb"</body|</html", re.IGNORECASE)
 #: Charsets in which ASCII bytes are not ASCII text.
 _WIDE = ("utf-16", "utf-32", "ucs-2", "utf16", "utf32", "utf-7")
@@ -27,6 +29,8 @@ class _AsGiven(Compat32):
 
 def added(mime_header: bytes, body: bytes, line: str) -> bytes | None:
     """The body with `line` (ASCII without =) in each shown text part; None where there is no such part."""
+    if body.count(b"\n") > MAX_LINES:
+        return None
     message = parsed(mime_header + b"\r\n\r\n" + body)
     parts = list(_text_parts(message)) if message.complete else []
     for part in parts:

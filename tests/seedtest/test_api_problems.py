@@ -191,3 +191,13 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_its_id(ours, monkeypatc
     assert "secret inside" not in answer.content.decode()
     assert body["instance"] == answer["X-Request-ID"]
     assert body["instance"] in caplog.text
+
+
+def test_a_request_of_endless_values_is_refused_before_each_is_judged(ours):
+    answer = ours.post("/tests", {"name": "Spring", "provider_filter": [1] * (resource.MAX_VALUES + 1)})
+    assert (answer.status_code, "more than" in body_of(answer)["detail"]) == (400, True)
+
+
+def test_a_hundred_errors_are_told_and_no_more(ours):
+    answer = ours.post("/tests", {"name": "Spring", "provider_filter": [1] * 5000})
+    assert (answer.status_code, len(body_of(answer)["errors"])) == (400, 100)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seedtest.services import outgoing
+from seedtest.services import outgoing, visible_line
 from seedtest.services.outgoing import BadAddress, HeaderInjection, MessageError
 
 TOKEN = "abcdefghij0123456789klmnop"
@@ -256,3 +256,16 @@ def test_the_fields_of_the_part_that_carries_the_line_keep_their_bytes(field):
 def test_a_long_field_of_the_whole_message_takes_linear_time():
     raw = b"From: a@acme.example\r\nContent-X: " + b"a " * 200_000 + b"\r\n\r\nBuy.\r\n"
     assert body(composed(raw, in_body=True)) == b"Buy.\r\n\r\nRef: %s\r\n" % TOKEN.encode()
+
+
+def test_a_body_of_endless_lines_cannot_carry_the_line():
+    raw = PLAIN + b"\n" * (visible_line.MAX_LINES + 1)
+    assert composed(raw).startswith(b"X-Seedtest-ID: ")
+    with pytest.raises(MessageError, match="lines"):
+        composed(raw, in_body=True)
+
+
+@pytest.mark.parametrize("header", [b"a:\n" * (outgoing.MAX_FIELDS + 1), b"a: b\n" + b" c\n" * outgoing.MAX_HEADER])
+def test_a_header_that_no_mail_server_takes_is_refused(header):
+    with pytest.raises(MessageError, match="more than 1 MB"):
+        composed(header + PLAIN)
