@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -107,6 +108,9 @@ class MembershipAdmin(WorkspaceAdmin):
             messages.error(request, "A workspace needs an owner: make somebody else owner first.")
 
 
+_LONGEST_LIFE = timedelta(days=3653)
+
+
 class ApiKeyForm(WorkspaceForm):
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices, widget=Checkboxes(), initial=[Scope.TESTS_READ, Scope.TESTS_WRITE, Scope.SEEDS_READ],
@@ -116,6 +120,16 @@ class ApiKeyForm(WorkspaceForm):
     class Meta:
         model = ApiKey
         fields = ("name", "scopes", "expires_at")
+
+    def clean_expires_at(self) -> datetime | None:
+        """Years 1 and 9999 fit one zone and no other: such a moment can be stored and never be read again."""
+        moment = self.cleaned_data["expires_at"]
+        if moment is None or "expires_at" not in self.changed_data:
+            return moment
+        now = db_now()
+        if not now < moment <= now + _LONGEST_LIFE:
+            raise forms.ValidationError("Choose a moment in the next ten years, or leave it empty: no end.")
+        return moment
 
 
 @admin.register(ApiKey)
@@ -156,9 +170,10 @@ class ApiKeyAdmin(WorkspaceAdmin):
     def _show_new(self, request: HttpRequest, form: forms.ModelForm) -> HttpResponse:
         data, workspace = form.cleaned_data, tenancy.current(request)
         assert workspace is not None and isinstance(request.user, User)
-        key, text = ApiKey.mint(workspace=workspace, name=data["name"], scopes=data["scopes"], user=request.user)
-        if data["expires_at"]:
-            ApiKey.objects.filter(pk=key.pk).update(expires_at=data["expires_at"])
+        key, text = ApiKey.mint(
+            workspace=workspace, name=data["name"], scopes=data["scopes"], user=request.user,
+            expires_at=data["expires_at"],
+        )  # fmt: skip
         self.log_addition(request, key, "API key made")
         answer = self.page(request, "api_key_shown.html", "Your new API key", key=key, text=text)
         answer["Cache-Control"] = "no-store"

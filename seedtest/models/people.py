@@ -7,6 +7,7 @@ import hmac
 import secrets
 import zoneinfo
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -164,10 +165,16 @@ class ApiKey(models.Model):
 
     @classmethod
     def mint(
-        cls, *, workspace: Workspace, name: str, scopes: Iterable[str], user: User | None = None
+        cls,
+        *,
+        workspace: Workspace,
+        name: str,
+        scopes: Iterable[str],
+        user: User | None = None,
+        expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
         """A saved key and the text to show once: `ipst_live_<id>_<secret><crc>`."""
-        key = cls(workspace=workspace, name=name, scopes=sorted(scopes), created_by=user)
+        key = cls(workspace=workspace, name=name, scopes=sorted(scopes), created_by=user, expires_at=expires_at)
         text = key.new_secret()
         key.save()
         return key, text

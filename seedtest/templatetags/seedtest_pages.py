@@ -13,7 +13,13 @@ register = template.Library()
 @register.filter
 def when(value: datetime | None) -> str:
     """22 Nov 2026, 14:05 CET — in the workspace's zone, and naming it."""
-    return f"{timezone.localtime(value):%-d %b %Y, %H:%M %Z}" if value else ""
+    if not value:
+        return ""
+    try:
+        moment = timezone.localtime(value)
+    except OverflowError:  # a message may say it came in the last hour of the year 9999, which is 10000 elsewhere
+        moment = value
+    return f"{moment:%-d %b %Y, %H:%M %Z}"
 
 
 @register.filter
