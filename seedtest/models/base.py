@@ -28,6 +28,18 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
+class HostField(models.CharField):
+    """A server's name as DNS compares it, in small letters and without the final dot, whoever writes or looks it up."""
+
+    def to_python(self, value: Any) -> Any:
+        name = super().to_python(value)
+        return name.strip().lower().removesuffix(".") if isinstance(name, str) else name
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs  # the column is the same: nothing to migrate
+
+
 class PublicIdField(models.CharField):
     """The only id that leaves the service."""
 

@@ -14,7 +14,7 @@ from django.utils.timezone import now
 from placement import providers
 from placement.vocabulary import FolderRole, Reason, RoleSource
 from seedtest.crypto import SealedField
-from seedtest.models.base import PublicIdField, is_this_machine
+from seedtest.models.base import HostField, PublicIdField, is_this_machine
 from seedtest.models.people import Workspace
 
 
@@ -90,7 +90,7 @@ class Mailbox(models.Model):
     )  # fmt: skip
     address = models.EmailField(help_text="The e-mail address that receives the test messages.")
     provider = models.CharField(max_length=40, choices=provider_choices)
-    host = models.CharField("IMAP host", max_length=253)
+    host = HostField("IMAP host", max_length=253)
     port = models.PositiveIntegerField("IMAP port", default=993)
     tls = models.CharField("encryption", max_length=8, choices=Tls.choices, default=Tls.SSL)
     ca_pem = models.TextField(

@@ -125,7 +125,7 @@ def _server(address: str, provider_id: str | None, overrides: Mapping[str, objec
         known = recognise(address)
     server = Server(
         provider=known.provider,
-        host=str(overrides.get("host") or known.host).strip().lower(),
+        host=str(overrides.get("host") or known.host).strip(),
         port=_port(overrides.get("port") or known.port),
         tls=str(overrides.get("tls") or known.tls).strip().lower(),
         login=str(overrides.get("login") or known.login).strip(),

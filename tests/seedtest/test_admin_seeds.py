@@ -105,6 +105,16 @@ def test_a_stored_password_is_not_sent_to_another_server_by_who_does_not_know_it
     assert str(getattr(changed, next(iter(moved)))) == next(iter(moved.values()))
 
 
+@pytest.mark.parametrize("host", ["IMAP.GMAIL.COM", "imap.gmail.com."])
+def test_the_login_of_another_mailbox_is_not_taken_by_writing_its_host_another_way(owner, cast, make_seed, host):
+    make_seed(cast.elsewhere, address="anna@gmail.com", login="anna@gmail.com", host="imap.gmail.com")
+    mailbox = make_seed(cast.workspace, host="imap.acme.example").mailbox
+    page = reverse("admin:seedtest_mailbox_change", args=[mailbox.public_id])
+    answer = owner.post(page, _given(mailbox) | {"host": host, "login": "anna@gmail.com", "secret": PASSWORD})
+    assert answer.status_code == 200 and "mailbox_login_once" in str(answer.context["errors"])
+    assert models.Mailbox.objects.get(pk=mailbox.pk).host == "imap.acme.example"
+
+
 def test_the_password_of_a_sending_profile_does_not_follow_it_to_another_server(owner, cast):
     values = {"name": "Ours", "host": "smtp.acme.example", "port": "587", "tls": "starttls", "username": "acme"}
     profile = models.SendingProfile.objects.create(workspace=cast.workspace, **values, password=PASSWORD)

@@ -63,6 +63,22 @@ def test_the_same_mailbox_twice_is_one_seed(cast):
     assert Mailbox.objects.get().secret.reveal() == "secret"
 
 
+@pytest.mark.parametrize("host", ["IMAP.GMAIL.COM", "imap.gmail.com.", " Imap.Gmail.com. "])
+def test_a_host_written_another_way_is_the_same_host(cast, host):
+    first = seeding.add_seed(cast.workspace, "anna@gmail.com", "secret")
+    again = seeding.add_seed(cast.workspace, "anna@gmail.com", "other", overrides={"host": host})
+    assert again.account == first.account
+    other = seeding.add_seed(cast.workspace, "berta@gmail.com", "secret", overrides={"host": host})
+    assert other.account.mailbox.host == "imap.gmail.com"
+
+
+def test_a_line_of_a_table_with_the_host_written_another_way_takes_no_mailbox_of_others(cast):
+    seeding.add_seed(cast.workspace, "anna@gmail.com", "secret")
+    table = "address,password,host\nanna@gmail.com,guessed,IMAP.GMAIL.COM.\n"
+    (line,) = seed_tables.import_csv(cast.elsewhere, table).lines
+    assert line.outcome == "error" and "outside your workspace" in line.message
+
+
 def test_knowing_an_address_is_no_right_to_the_mailbox_of_another_workspace(cast):
     seeding.add_seed(cast.workspace, "anna@gmail.com", "secret")
     with pytest.raises(seeding.SeedingError, match="outside your workspace"):
