@@ -165,6 +165,19 @@ def test_a_list_is_ticked_together_and_copied_with_its_version(owner, cast, make
     assert table["Content-Disposition"] == 'attachment; filename="main-v2.csv"'
 
 
+def test_a_list_may_have_thousands_of_seeds(owner, cast):
+    mailboxes = models.Mailbox.objects.bulk_create(
+        models.Mailbox(workspace=cast.workspace, address=one, login=one, host="127.0.0.1", secret="x")
+        for one in (f"seed{number}@acme.example" for number in range(1100))
+    )
+    seeds = models.SeedAccount.objects.bulk_create(
+        models.SeedAccount(workspace=cast.workspace, mailbox=mailbox) for mailbox in mailboxes
+    )
+    values = {"name": "Main", "accounts": [seed.pk for seed in seeds]}
+    assert owner.post(reverse("admin:seedtest_seedlist_add"), values).status_code == 302
+    assert cast.workspace.seed_lists.get().members.count() == 1100
+
+
 def test_a_name_that_is_taken_is_said_instead_of_a_crash(owner, cast):
     for _ in range(2):
         answer = owner.post(reverse("admin:seedtest_seedlist_add"), {"name": "Main"})
