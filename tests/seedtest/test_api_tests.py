@@ -11,6 +11,7 @@ from placement import providers
 from seedtest import models
 from seedtest.models.base import new_public_id
 from seedtest.reports import building
+from seedtest.services import outgoing
 
 EML = "From: Acme <news@acme.example>\r\nSubject: Spring\r\n\r\nHello\r\n"
 
@@ -95,6 +96,16 @@ def test_with_a_message_and_a_profile_we_send_it(ours, recurring, message):
     test = models.SeedTest.objects.get()
     assert test.message.raw == EML.encode()
     assert test.outbounds.count() == 1
+
+
+def test_a_message_of_ten_megabytes_fits_in_base64(ours, recurring):
+    header = b"From: news@acme.example\r\n\r\n"
+    raw = header + (b"x" * 98 + b"\r\n") * ((outgoing.MAX_BYTES - len(header)) // 100)
+    message = {"raw_base64": base64.b64encode(raw).decode()}
+    answer = ours.post(
+        "/tests", {"name": "Large", "message": message, "sending_profile": recurring.sending_profile.public_id}
+    )
+    assert answer.status_code == 201, answer.content
 
 
 def test_bytes_that_are_no_text_survive_base64(ours, recurring):
