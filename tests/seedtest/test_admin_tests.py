@@ -43,6 +43,11 @@ def test_a_marketer_opens_a_test_with_a_name_alone(marketer, cast):
     assert "anna@gmail.example\nben@yahoo.example" in text
 
 
+def test_a_second_click_starts_no_second_test(marketer):
+    text = marketer.get(reverse(ADD)).content.decode()
+    assert 'data-busy="Starting …"' in text[text.index("st-newtest") :].split(">")[0]
+
+
 def test_times_are_read_in_the_workspaces_zone_which_the_page_names(marketer, cast, now):
     day = now + timedelta(days=1)
     window = {"window_starts_at": f"{day:%Y-%m-%d}T09:00", "window_ends_at": f"{day:%Y-%m-%d}T11:00"}
