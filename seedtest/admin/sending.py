@@ -30,7 +30,7 @@ def clean_pem(pem: str) -> str:
         return ""
     try:
         ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, ValueError, TypeError):  # TypeError: a letter that is not ASCII
         raise forms.ValidationError(
             "This is no PEM certificate. Paste the whole block from -----BEGIN CERTIFICATE----- to the end line."
         ) from None

@@ -146,10 +146,11 @@ def _save(client, page, mailbox, **values):
     assert answer.status_code == 302, answer.context["errors"]
 
 
-def test_a_certificate_that_is_none_is_refused(owner, cast, make_seed):
+@pytest.mark.parametrize("text", ["nonsense", "-----BEGIN CERTIFICATE-----\nä\n-----END CERTIFICATE-----"])
+def test_a_certificate_that_is_none_is_refused(owner, cast, make_seed, text):
     mailbox = make_seed(cast.workspace).mailbox
     page = reverse("admin:seedtest_mailbox_change", args=[mailbox.public_id])
-    answer = owner.post(page, {"ca_pem": "nonsense"})
+    answer = owner.post(page, {"ca_pem": text})
     assert "no PEM certificate" in answer.content.decode()
 
 
