@@ -6,9 +6,9 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.filters import RelatedFieldListFilter
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Field, Model, Q, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin, TabularInline
@@ -193,6 +193,13 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
         form = super().get_form(request, obj, change=change, **kwargs)
         form.workspace = tenancy.current(request)  # the class is made anew for every request
         return form
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except IntegrityError:
+            # Somebody took the name between the form's check and its save. Checked again, the form says so.
+            return super().changeform_view(request, *args, **kwargs)
 
     def writable(self, request: HttpRequest) -> bool:
         return self.role_for(request) in self.write_roles

@@ -186,6 +186,16 @@ def test_a_name_that_is_taken_is_said_instead_of_a_crash(owner, cast):
     assert cast.workspace.seed_lists.count() == 1
 
 
+def test_a_name_that_is_taken_while_the_form_is_saved_is_said_too(owner, cast, monkeypatch):
+    models.SeedList.objects.create(workspace=cast.workspace, name="Main")
+    looks = [lambda *args, **kwargs: None, models.SeedList.validate_constraints]  # the first came a moment too early
+    monkeypatch.setattr(models.SeedList, "validate_constraints", lambda *args, **kwargs: looks.pop(0)(*args, **kwargs))
+    answer = owner.post(reverse("admin:seedtest_seedlist_add"), {"name": "Main"})
+    assert answer.status_code == 200
+    assert answer.context["errors"]
+    assert cast.workspace.seed_lists.count() == 1
+
+
 def test_a_new_key_is_shown_once(owner, cast):
     values = {"name": "Build server", "scopes": ["tests:read"]}
     answer = owner.post(reverse("admin:seedtest_apikey_add"), values)
