@@ -103,19 +103,19 @@ class SeedListAdmin(WorkspaceAdmin):
 
     def export_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         seed_list = self.get_object(request, object_id)
-        before = seed_list.handed_out_version
-        export = exporting.hand_out(seed_list, now=db_now())
+        before, noted = seed_list.handed_out_version, self.has_change_permission(request, seed_list)
+        export = exporting.hand_out(seed_list, now=db_now(), noted=noted)
         seed_list.refresh_from_db()
         return self.page(
             request, "seed_list_export.html", f"{seed_list.name}: addresses to copy", seed_list=seed_list,
-            export=export, lines=seed_tables.as_lines(export),
+            export=export, lines=seed_tables.as_lines(export), noted=noted,
             older=before if before and before < export.version else None,
         )  # fmt: skip
 
     def csv_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         seed_list = self.get_object(request, object_id)
         now = db_now()
-        export = exporting.hand_out(seed_list, now=now)
+        export = exporting.hand_out(seed_list, now=now, noted=self.has_change_permission(request, seed_list))
         answer = HttpResponse(seed_tables.as_csv(export, now=now), content_type="text/csv; charset=utf-8")
         name = re.sub(r"[^A-Za-z0-9]+", "-", seed_list.name).strip("-").lower() or "seed-list"
         answer["Content-Disposition"] = f'attachment; filename="{name}-v{export.version}.csv"'

@@ -71,7 +71,8 @@ class SeedExport(Resource):
         ),
         description=(
             "Leaves out seeds that are not well. X-Seed-List-Version rises whenever what would be exported changes: "
-            "upload it again then. From the first export on, tests by your ESP measure the seeds of the last one."
+            "upload it again then. From the first export on, tests by your ESP measure the seeds of the last one. Only "
+            "the export by a key that also has seeds:write counts for that; with seeds:read alone it notes nothing."
         ),
         parameters=[OpenApiParameter("seed_list", {"type": "string"}, description="Only the members of this list.")],
     )  # fmt: skip
@@ -83,7 +84,8 @@ class SeedExport(Resource):
             )
         seed_list = self._seed_list(request)
         now = db_now()
-        export = exporting.hand_out(seed_list or self.workspace, now=now)
+        noted = Scope.SEEDS_WRITE in self.key.scopes
+        export = exporting.hand_out(seed_list or self.workspace, now=now, noted=noted)
         answer = HttpResponse(seed_tables.as_csv(export, now=now), content_type=CSV)
         answer["X-Seed-List-Version"] = str(export.version)
         return answer

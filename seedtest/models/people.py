@@ -130,7 +130,7 @@ class Scope(models.TextChoices):
     TESTS_READ = "tests:read", "Read tests"
     TESTS_WRITE = "tests:write", "Open and cancel tests"
     SEEDS_READ = "seeds:read", "Read seeds"
-    SEEDS_WRITE = "seeds:write", "Change seeds"
+    SEEDS_WRITE = "seeds:write", "Change seeds; its exports count as uploaded"
     SCHEDULES_READ = "schedules:read", "Read schedules"
     SCHEDULES_WRITE = "schedules:write", "Change schedules"
 

@@ -31,15 +31,13 @@ class HandedOut:
     switched_off: int
 
 
-def hand_out(source: Source, *, now: datetime) -> HandedOut:
-    """The addresses to upload, noted as taken: tests by an ESP measure these from now on."""
+def hand_out(source: Source, *, now: datetime, noted: bool = True) -> HandedOut:
+    """The addresses to upload. `noted` as taken, tests by an ESP measure these from now on: not for who only reads."""
     with transaction.atomic():
         row = _refreshed(_row_of(source), now)
         accounts = exported_accounts(source)
-        held = [account.pk for account in accounts]
-        type(row).objects.filter(pk=row.pk).update(
-            handed_out=sorted(held), handed_out_version=row.version, handed_out_at=now
-        )
+        if noted:
+            _note(row, accounts, now)
     everybody = _members(source)
     return HandedOut(
         name=row.name if isinstance(row, SeedList) else "all seeds",
@@ -48,6 +46,12 @@ def hand_out(source: Source, *, now: datetime) -> HandedOut:
         missed=left_out.not_exported(everybody.switched_on()),
         switched_off=everybody.filter(enabled=False).count(),
     )
+
+
+def _note(row: Exported, accounts: list[SeedAccount], now: datetime) -> None:
+    held = sorted(account.pk for account in accounts)
+    mine = type(row).objects.filter(pk=row.pk)
+    mine.update(handed_out=held, handed_out_version=row.version, handed_out_at=now)
 
 
 def exported_accounts(source: Source) -> list[SeedAccount]:

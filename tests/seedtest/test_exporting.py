@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
 from seedtest import models, reports
 from seedtest.models.clock import db_now
+from seedtest.models.people import Scope
 from seedtest.services import exporting, intake, seed_watch, seeding
 from seedtest.services.intake import IntakeError, NewTest
 
@@ -80,6 +82,33 @@ def test_a_seed_that_was_absent_at_the_last_export_is_in_no_test_by_the_esp_unti
     ]
     exporting.hand_out(core, now=now)
     assert opened(cast, core).results.count() == 2
+
+
+def as_role(client, cast, role):
+    user = models.User.objects.create_user("vera@people.example", "correct horse battery")
+    models.Membership.objects.create(user=user, workspace=cast.workspace, role=role)
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize(("role", "measured"), [("viewer", 2), ("marketer", 1)])
+@pytest.mark.parametrize("page", ["export", "csv"])
+def test_who_only_reads_downloads_the_list_and_changes_no_test(core, client, cast, two, page, role, measured):
+    change(two[0], state="needs_sign_in")
+    answer = as_role(client, cast, role).get(reverse(f"admin:seedtest_seedlist_{page}", args=[core.public_id]))
+    assert two[1].mailbox.address in answer.content.decode()
+    change(two[0], state="healthy")
+    assert opened(cast, core).results.count() == measured
+
+
+@pytest.mark.parametrize(("scopes", "measured"), [([Scope.SEEDS_READ], 2), ([Scope.SEEDS_READ, Scope.SEEDS_WRITE], 1)])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_export_of_a_key_that_only_reads_changes_no_test(core, cast, caller, two, whole, scopes, measured):
+    change(two[0], state="needs_sign_in")
+    answer = caller(cast.workspace, scopes).get("/seeds/export.csv" + ("" if whole else f"?seed_list={core.public_id}"))
+    assert two[1].mailbox.address in answer.content.decode()
+    change(two[0], state="healthy")
+    assert opened(cast, None if whole else core).results.count() == measured
 
 
 def test_without_any_export_every_usable_seed_is_in_the_test(core, cast, two):
