@@ -107,6 +107,10 @@ class MembershipAdmin(WorkspaceAdmin):
         if not membership.change_role(obj, obj.role):
             messages.error(request, "A workspace needs an owner: make somebody else owner first.")
 
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        if not membership.leave(obj):  # the other owner stepped down since the page was asked for
+            raise PermissionDenied
+
 
 _LONGEST_LIFE = timedelta(days=3653)
 
