@@ -95,12 +95,8 @@ class SendingProfileAdmin(WorkspaceAdmin):
         return super().has_delete_permission(request, obj) and not used
 
 
-class MessageForm(WorkspaceForm):
+class MessageForm(forms.Form):
     source = MessageField()
-
-    class Meta:
-        model = OutgoingMessage
-        fields = ()
 
 
 @admin.register(OutgoingMessage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.urls import reverse
 
 from seedtest.models.clock import db_now
 from seedtest.services import outgoing
@@ -38,3 +39,11 @@ def test_what_cannot_be_sent_is_refused_with_a_way_out(cast, raw, words):
 def test_a_nul_byte_in_the_subject_does_not_break_the_database(cast):
     raw = b"From: a@acme.example\nSubject: one\x00two \xff\n\nx"
     assert "\x00" not in outgoing.store_message(cast.workspace, raw, now=db_now()).subject
+
+
+def test_the_page_new_message_keeps_what_is_pasted(client, cast):
+    client.force_login(cast.owner)
+    pasted = "From: a@acme.example\r\nSubject: Pasted\r\n\r\nHi"
+    answer = client.post(reverse("admin:seedtest_outgoingmessage_add"), {"source_0": pasted})
+    assert answer.status_code == 302
+    assert cast.workspace.outgoing_messages.get().subject == "Pasted"
