@@ -38,11 +38,22 @@ class WorkspaceForm(forms.ModelForm):
     """A form whose new rows belong to the current workspace, so that names are checked for being taken in it."""
 
     workspace: Workspace | None = None
+    #: Why nothing may be added now: see tenancy.opened_elsewhere.
+    opened_elsewhere = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.instance.pk is None and hasattr(self.instance, "workspace_id"):
+        if self._adds_to_workspace():
             self.instance.workspace = self.workspace
+
+    def _adds_to_workspace(self) -> bool:
+        return self.instance.pk is None and hasattr(self.instance, "workspace_id")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.opened_elsewhere and self._adds_to_workspace():
+            self.add_error(None, self.opened_elsewhere)
+        return cleaned
 
     def _get_validation_exclusions(self) -> set[str]:
         return super()._get_validation_exclusions() - {"workspace"}
@@ -85,7 +96,7 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
     view_roles = tenancy.MEMBERS
     write_roles = tenancy.WRITERS
     list_after_template = "seedtest/zone_note.html"
-    change_form_after_template = "seedtest/zone_note.html"
+    change_form_after_template = "seedtest/form_foot.html"
     list_per_page = 50
 
     # --- rows -----------------------------------------------------------------------------------------------
@@ -192,6 +203,7 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         form.workspace = tenancy.current(request)  # the class is made anew for every request
+        form.opened_elsewhere = tenancy.opened_elsewhere(request)
         return form
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -200,6 +212,20 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
         except IntegrityError:
             # Somebody took the name between the form's check and its save. Checked again, the form says so.
             return super().changeform_view(request, *args, **kwargs)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        return super().render_change_form(
+            request, {**context, "opened_in": tenancy.opened_in(request)}, *args, **kwargs
+        )
+
+    def accepts(self, request: HttpRequest, form: forms.BaseForm) -> bool:
+        """Whether what was sent by a page of our own may be written: it is valid and meant for this workspace."""
+        if request.method != "POST":
+            return False
+        valid, elsewhere = form.is_valid(), tenancy.opened_elsewhere(request)
+        if elsewhere:
+            form.add_error(None, elsewhere)
+        return valid and not elsewhere
 
     def writable(self, request: HttpRequest) -> bool:
         return self.role_for(request) in self.write_roles
@@ -212,6 +238,7 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
             "title": title,
             "opts": self.opts,
             "workspace": tenancy.current(request),
+            "opened_in": tenancy.opened_in(request),
             "can_write": self.writable(request),
         }
         return TemplateResponse(request, f"seedtest/{template}", {**frame, **own, **context})

@@ -76,7 +76,7 @@ class InvitationAdmin(WorkspaceAdmin):
             raise PermissionDenied
         roles = roles_to_give(tenancy.role(request))
         form = InviteForm(request.POST or None, workspace=tenancy.current(request), roles=roles)
-        if request.method == "POST" and form.is_valid():
+        if self.accepts(request, form):
             return self._show_new(request, form)
         return self.page(request, "invitation_add.html", "Invite somebody", form=form)
 

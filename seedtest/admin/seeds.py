@@ -192,7 +192,7 @@ class SeedAccountAdmin(HealthPages, WorkspaceAdmin):
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
         workspace = self._may_add(request)
         form = SeedForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
+        if self.accepts(request, form):
             account = form.add_to(workspace)
             if account is not None:
                 self.log_addition(request, account, "Seed added")
@@ -205,7 +205,7 @@ class SeedAccountAdmin(HealthPages, WorkspaceAdmin):
         workspace = self._may_add(request)
         form = ImportForm(request.POST or None, request.FILES or None)
         report = None
-        if request.method == "POST" and form.is_valid():
+        if self.accepts(request, form):
             report = seed_tables.import_csv(workspace, form.cleaned_data["text"])
             form = ImportForm()  # what was pasted holds passwords: it is not sent back
         return self.page(

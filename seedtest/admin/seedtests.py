@@ -100,7 +100,7 @@ class SeedTestAdmin(WorkspaceAdmin):
         if workspace is None or not self.has_add_permission(request):
             raise PermissionDenied
         form = NewTestForm(request.POST or None, request.FILES or None, workspace=workspace, now=db_now())
-        if request.method == "POST" and form.is_valid():
+        if self.accepts(request, form):
             assert isinstance(request.user, User)
             test = form.open(request.user)
             if test is not None:

@@ -130,7 +130,7 @@ class OutgoingMessageAdmin(WorkspaceAdmin):
             raise PermissionDenied
         form = MessageForm(request.POST or None, request.FILES or None)
         workspace = tenancy.current(request)
-        if request.method == "POST" and workspace and form.is_valid():
+        if workspace and self.accepts(request, form):
             try:
                 message = intake.keep_message(workspace, form.cleaned_data["source"], now=db_now())
             except intake.IntakeError as error:

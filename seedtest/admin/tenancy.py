@@ -83,6 +83,28 @@ def enter(request: HttpRequest, workspace: Workspace | None) -> None:
     timezone.activate(zone_of(workspace))  # within WorkspaceZone, which puts it back
 
 
+def opened_in(request: HttpRequest) -> str:
+    """What every form that adds something carries hidden; shown again after an error, it stays the first one."""
+    here = current(request)
+    return request.POST.get("opened_in") or (here.public_id if here else "")
+
+
+def opened_elsewhere(request: HttpRequest) -> str:
+    """What to say where a form comes from another workspace than the person works in by now, else "".
+
+    The session has one workspace, a browser many tabs: a link followed in one changes it under the forms of the others.
+    """
+    here, opened = current(request), opened_in(request)
+    if here is None or opened == here.public_id:
+        return ""
+    there = next((f"“{one.name}”" for one in tenancy(request).workspaces if one.public_id == opened), "another one")
+    return (
+        f"This form was opened in the workspace {there}, and you work in “{here.name}” by now: another tab changed it. "
+        f"Meant for {there}: go back there in another tab, then send this form again. "
+        f"Meant for “{here.name}”: open the form anew."
+    )
+
+
 def zone_of(workspace: Workspace | None) -> zoneinfo.ZoneInfo:
     try:
         return zoneinfo.ZoneInfo(workspace.timezone if workspace else "UTC")
