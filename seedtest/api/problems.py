@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -150,6 +151,7 @@ def _escaped(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+@csrf_exempt  # else Django answers a POST first, with a page about cookies
 def unknown_address(request: HttpRequest, *args: object, **kwargs: object) -> JsonResponse:
     """Everything under /api/ that is no operation."""
     problem = Problem(404, "not_found", "There is no such address in this API. See /api/v1/schema for what there is.")

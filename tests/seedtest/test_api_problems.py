@@ -27,6 +27,13 @@ def test_an_address_that_is_none_is_a_problem_too(ours, path):
     body_of(answer)
 
 
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_writing_to_an_address_that_is_none_is_not_taken_for_a_forged_form(ours, method):
+    answer = getattr(Client(enforce_csrf_checks=True), method)("/api/v1/nothing", b"{}", "application/json")
+    assert answer.status_code == 404
+    body_of(answer)
+
+
 @pytest.mark.parametrize("test_id", ["x", "tst_" + "é" * 22, "%2e%2e", "tst_" + "0" * 500])
 def test_an_id_that_cannot_be_one_is_not_found(ours, test_id):
     answer = ours.get(f"/tests/{test_id}")
