@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.admin.filters import RelatedFieldListFilter
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import IntegrityError, models
 from django.db.models import Field, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +21,8 @@ from seedtest.models import User, Workspace
 #: From a related row to its workspace, for what may be chosen in a form. Models not named here offer nothing.
 _CHOICE_PATHS = {User: "memberships__workspace"}
 _MAX_ID_DIGITS = 18
+#: What the filters of a list append to the name of their field.
+_FILTER_ENDS = ("", "__exact", "__isnull", "__id__exact")
 
 
 def choices(request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
@@ -32,6 +35,11 @@ def choices(request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
 
 def _has_field(model: type[Model], name: str) -> bool:
     return any(field.name == name for field in model._meta.get_fields())
+
+
+def _is_number(text: str) -> bool:
+    """Whether it can be the number of a row: short enough for the database, and nothing but digits."""
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS
 
 
 class WorkspaceForm(forms.ModelForm):
@@ -128,7 +136,7 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
 
     def _identity(self, object_id: str) -> Q:
         text = str(object_id)
-        if text.isascii() and text.isdigit() and len(text) <= _MAX_ID_DIGITS:
+        if _is_number(text):
             return Q(pk=int(text))
         if not text.isprintable():  # PostgreSQL refuses a NUL with an error
             return Q(pk__in=[])
@@ -182,9 +190,12 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
         return (one, ScopedRelatedFilter) if related else one
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Only what the page itself offers: `?mailbox__login__startswith=` would be an oracle."""
+        """Only what the page itself offers.
+
+        `?mailbox__login__startswith=` would be an oracle, `?mode__regex=(a` an error of the database.
+        """
         names = {self._filter_name(one) for one in self.get_list_filter(request)}
-        offered = any(lookup == name or lookup.startswith(f"{name}__") for name in names)
+        offered = any(lookup == f"{name}{end}" for name in names for end in _FILTER_ENDS)
         return offered and super().lookup_allowed(lookup, value, request)
 
     @staticmethod
@@ -197,6 +208,13 @@ class WorkspaceAdmin(_ScopedChoices, ModelAdmin):
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ticks that cannot be rows are none: Django would ask the database for them, which refuses with an error."""
+        ticked = request.POST.copy()
+        ticked.setlist(ACTION_CHECKBOX_NAME, [one for one in ticked.getlist(ACTION_CHECKBOX_NAME) if _is_number(one)])
+        request.POST = ticked  # type: ignore[assignment]
+        return super().response_action(request, queryset)
 
     # --- forms and pages ------------------------------------------------------------------------------------
 

@@ -227,6 +227,25 @@ def test_lists_answer_no_questions_that_they_do_not_offer(client, cast, rows, lo
     assert answer.status_code in (302, 400)
 
 
+@pytest.mark.parametrize(
+    ("page", "lookup"), [("seedtest", "mode__regex"), ("seedtest", "stream__name__regex"), ("mailbox", "state__in")]
+)
+def test_lists_are_filtered_only_as_their_filters_do(client, cast, rows, page, lookup):
+    client.force_login(cast.owner)
+    assert client.get(reverse(f"admin:seedtest_{page}_changelist"), {lookup: "(a"}).status_code == 400
+
+
+@pytest.mark.parametrize("page", ["seedtest", "schedule", "seedaccount", "mailbox", "stream"])
+def test_every_link_that_a_filter_offers_works(client, cast, rows, page):
+    client.force_login(cast.owner)
+    address = reverse(f"admin:seedtest_{page}_changelist")
+    changelist = client.get(address).context["cl"]
+    links = [one["query_string"] for spec in changelist.filter_specs for one in spec.choices(changelist)]
+    assert links
+    for link in links:
+        assert client.get(address + link).status_code == 200, link
+
+
 def test_a_member_of_two_workspaces_finds_each_row_in_its_own(client, cast, rows):
     models.Membership.objects.create(user=cast.stranger, workspace=cast.workspace, role="viewer")
     client.force_login(cast.stranger)

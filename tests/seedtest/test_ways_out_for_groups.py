@@ -50,6 +50,16 @@ def test_routes_and_mailboxes_of_others_cannot_be_named(client, cast, make_seed,
     assert routes() == {"o": None, "t": None}
 
 
+@pytest.mark.parametrize("forged", ["x", "\x00", "9" * 30, "-1", "١"])
+def test_a_tick_that_can_be_no_mailbox_is_none(client, cast, make_seed, route, forged):
+    mailbox = make_seed(cast.workspace, address="o@x.example").mailbox
+    client.force_login(cast.owner)
+    ticked = {"action": f"leave_by_{route.public_id}", "_selected_action": [forged]}
+    assert "Items must be selected" in client.post(reverse(LIST), ticked, follow=True).content.decode()
+    client.post(reverse(LIST), {**ticked, "_selected_action": [forged, mailbox.pk]})
+    assert routes() == {"o": "Office"}
+
+
 def test_an_operator_gives_a_route_to_mailboxes_of_its_owner_only(client, cast, make_seed, foreign):
     cast.stranger.is_superuser = True
     cast.stranger.save()
