@@ -10,7 +10,7 @@ from typing import Any, Final
 #: Python looks for each semicolon from the start of the field: 900,000 of them take a quarter of an hour.
 MAX_MIME_FIELD: Final = 4096
 #: A part of five bytes costs Python's reader as much as a thousand bytes of text.
-MAX_PARTS: Final = 50
+_MAX_PARTS: Final = 50
 #: The reader looks at each line once for every multipart around it.
 _MAX_DEPTH: Final = 10
 
@@ -62,7 +62,7 @@ def parsed(raw: bytes) -> MimePart:
     made: list[MimePart] = []
 
     def next_part() -> MimePart:
-        if len(made) == MAX_PARTS:
+        if len(made) == _MAX_PARTS:
             raise _Enough
         made.append(MimePart())
         return made[-1]

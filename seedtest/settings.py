@@ -82,7 +82,7 @@ STORAGES = {
 }
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"))()
 WHITENOISE_USE_FINDERS = DEBUG
-DATA_UPLOAD_MAX_MEMORY_SIZE = 15 * 1024 * 1024  # a message of 10 MB still fits, in base64 too
+DATA_UPLOAD_MAX_MEMORY_SIZE = 15 * 1024 * 1024  # a message of 10 MB in base64, and the rest of its request
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a seed list sends a field for each seed that is ticked
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("COOKIES_SECURE", default=PUBLIC_URL.startswith("https"))

@@ -98,7 +98,7 @@ def _trust(
 
 
 def _stated_by_spf(headers: Headers, hosts: tuple[str, ...]) -> frozenset[str]:
-    """The client address of the topmost_received Received-SPF, where it bears the provider's name."""
+    """The client address of the topmost Received-SPF, where it bears the provider's name."""
     for one in read_received_spf(headers)[:1]:
         if one.client_ip and is_below(one.receiver, hosts):
             return frozenset({one.client_ip})

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any, ClassVar, Final, TypeVar
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpResponseBase
@@ -24,8 +25,7 @@ from seedtest.models.clock import db_now
 from seedtest.services import idempotency
 from seedtest.services.idempotency import Answer
 
-#: A message of 10 MB in base64, and the rest of its request.
-MAX_BODY: Final = 15 * 1024 * 1024
+MAX_BODY: Final = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 MAX_DEPTH: Final = 32
 #: Each value that is wrong makes an error a hundred times as long; the longest request that makes sense has some 2,000.
 MAX_VALUES: Final = 10_000
