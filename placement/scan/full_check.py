@@ -16,7 +16,9 @@ Failure = tuple[str, str]
 
 _REMADE = "The folder was made anew while it was being read. It is looked at again by the next check."
 _UNREAD = "The server names messages here that it does not give out, so nobody can say what they are."
-_UNNAMED = "The server lists more folders than are read, or names that cannot be sent back to it: nobody looks into them."
+_UNNAMED = (
+    "The server lists more folders than are read, or names that cannot be sent back to it: nobody looks into them."
+)
 _NO_INBOX: Failure = ("INBOX", "The server does not show it, or does not let us open it.")
 
 
